@@ -1,0 +1,108 @@
+"""Events: what a platform tells Underwing, one frozen struct a kind.
+
+Every event but `account` carries its own `id` (the key of idempotency) and `at`, an RFC 3339 time with
+an offset. An `account` event's `id` is the account's: it is an upsert of facts, later ones win.
+Limits are part of the type, so that an oversized value is refused by the decoder with its path.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+SCHEMA_VERSION = 1
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+At = Annotated[datetime, Meta(tz=True)]
+Text = Annotated[str, Meta(max_length=20_000)]
+Recipients = Annotated[list[Id], Meta(max_length=1_000)]
+Country = Annotated[str, Meta(pattern="^[A-Z]{2}$")]
+Age = Annotated[int, Meta(ge=0, le=130)]
+Surface = Literal["dm", "group", "live", "comment"]
+Relation = Literal["parent", "guardian", "sibling", "relative", "teacher", "carer", "friend"]
+
+
+class _Event(Struct, frozen=True, tag_field="type", omit_defaults=True):
+    """Common base: tagged by `type`; unknown fields are ignored so that newer senders keep working."""
+
+
+class Message(_Event, tag="message", kw_only=True):
+    """One text message. `to` may be empty on group, live and comment surfaces (the room is addressed)."""
+
+    id: Id
+    at: At
+    surface: Surface
+    conversation: Id
+    sender: Id = field(name="from")
+    to: Recipients = []
+    text: Text
+
+
+class Account(_Event, tag="account", kw_only=True):
+    """What the platform knows of an account, with its provenance in the field's name.
+
+    Ages are in years. Absent means "says nothing new"; an explicit `null` takes a fact back.
+    `relations` maps another account's id to the known relationship *of the other to this one*.
+    """
+
+    id: Id
+    declared_age: Age | None | UnsetType = UNSET
+    estimated_age: Age | None | UnsetType = UNSET
+    verified_age: Age | None | UnsetType = UNSET
+    minor: bool | None | UnsetType = UNSET
+    created_at: At | None | UnsetType = UNSET
+    country: Country | None | UnsetType = UNSET
+    relations: Annotated[dict[Id, Relation], Meta(max_length=32)] | UnsetType = UNSET
+
+
+class ContactRequest(_Event, tag="contact_request", kw_only=True):
+    """One account asks another for contact (friend request, follow of a closed account), or the answer."""
+
+    id: Id
+    at: At
+    sender: Id = field(name="from")
+    to: Id
+    outcome: Literal["sent", "accepted", "declined"] = "sent"
+
+
+class Block(_Event, tag="block", kw_only=True):
+    """`from` blocked `to`."""
+
+    id: Id
+    at: At
+    sender: Id = field(name="from")
+    to: Id
+
+
+class UserReport(_Event, tag="user_report", kw_only=True):
+    """`from` reported `to` to the platform."""
+
+    id: Id
+    at: At
+    sender: Id = field(name="from")
+    to: Id
+    reason: Annotated[str, Meta(max_length=64)] = ""
+
+
+class Media(_Event, tag="media", kw_only=True):
+    """An image or a video was sent. Only the fact is folded for now; hashes come with the media room."""
+
+    id: Id
+    at: At
+    surface: Surface
+    conversation: Id
+    sender: Id = field(name="from")
+    to: Recipients = []
+
+
+class Stream(_Event, tag="stream", kw_only=True):
+    """A live stream of `from` started or ended. Only the fact is accepted for now."""
+
+    id: Id
+    at: At
+    conversation: Id
+    sender: Id = field(name="from")
+    state: Literal["started", "ended"]
+
+
+Event = Message | Account | ContactRequest | Block | UserReport | Media | Stream

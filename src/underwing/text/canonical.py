@@ -1,0 +1,131 @@
+"""The light view of a message: casefolded, unaccented tokens between single spaces.
+
+`" dont tell your mum ? "` is what the patterns are written against, and the patterns themselves go through
+the same function, so that a pack author writes naturally. Zero-width, bidi and combining characters vanish
+here; look-alikes, leet and spacing are `deobfuscate`'s job.
+"""
+
+import re
+import unicodedata
+
+_APOSTROPHES = "'’‘`´ʼ′"
+_ELISION = re.compile(r"\b([cdjlmnst]|qu|jusqu|lorsqu|puisqu)['’ʼ´`](?=\w)")
+_MONEY = "$€£¥₱₹₽₩₪﷼¢"
+_OWN_TOKEN = {"?": "?", "؟": "?", "¿": " ", "@": "@", "+": "+", "&": "&", "%": "%"}
+_LETTERS = {
+    "ł": "l",
+    "ø": "o",
+    "đ": "d",
+    "ħ": "h",
+    "ı": "i",
+    "æ": "ae",
+    "œ": "oe",
+    "ð": "d",
+    "þ": "th",
+    # Arabic: one form for letters that people and keyboards interchange.
+    "ة": "ه",
+    "ى": "ي",
+    "ی": "ي",
+    "ې": "ي",
+    "ک": "ك",
+    "ګ": "ك",
+    "ھ": "ه",
+    "ہ": "ه",
+    "ٱ": "ا",
+    "ـ": "",
+}
+
+
+def _fold(char: str) -> str:
+    """What one decomposed, casefolded character becomes; "" deletes it, spaces split tokens."""
+    if char in _LETTERS:
+        return _LETTERS[char]
+    if char in _APOSTROPHES:
+        return ""
+    if char in _MONEY:
+        return " $ "
+    if char in _OWN_TOKEN:
+        own = _OWN_TOKEN[char]
+        return f" {own} "
+    if char == "[":
+        return " ["
+    category = unicodedata.category(char)
+    if category[0] == "L":
+        return char
+    if category == "Nd":
+        return str(unicodedata.digit(char))
+    if category[0] == "M" or category in ("Cf", "Cs") or 0x1F3FB <= ord(char) <= 0x1F3FF:
+        return ""
+    if category == "So" or category == "Sk":
+        return f" {char} "
+    return " "
+
+
+class _Table(dict[int, str]):
+    """A translation table that fills itself, bounded by the number of Unicode code points."""
+
+    def __missing__(self, key: int) -> str:
+        value = self[key] = _fold(chr(key))
+        return value
+
+
+_TABLE = _Table()
+
+
+def canonical(text: str) -> str:
+    """The light view of `text`: its tokens with one space before, between and after them.
+
+    >>> canonical("Don’t tell your MUM, ok?")
+    ' dont tell your mum ok ? '
+    >>> canonical("[Photo] of l’école… ₱250")
+    ' [photo of l ecole $ 250 '
+    """
+    folded = text.casefold()
+    if not folded.isascii():
+        folded = unicodedata.normalize("NFKD", folded).casefold()
+    if "'" in folded or "’" in folded or "`" in folded or "´" in folded or "ʼ" in folded:
+        folded = _ELISION.sub(r"\1 ", folded)
+    return " " + " ".join(folded.translate(_TABLE).split()) + " "
+
+
+def tokens(text: str) -> list[tuple[str, int, int]]:
+    """The tokens of the light view with the span of `text` each came from: (token, start, end).
+
+    Agrees with `canonical`: joining the tokens gives the same view. Slower; used once something matched.
+    """
+    elided = {m.end() - 1 for m in _ELISION.finditer(text.casefold())} if len(text.casefold()) == len(text) else set()
+    found: list[tuple[str, int, int]] = []
+    word: list[str] = []
+    start = end = 0
+
+    def close() -> None:
+        if word:
+            found.append(("".join(word), start, end))
+            word.clear()
+
+    for index, original in enumerate(text):
+        if index in elided:
+            close()
+            continue
+        for char in unicodedata.normalize("NFKD", original.casefold()).casefold():
+            for piece in re.findall(r"\s|\S+", _TABLE[ord(char)]):
+                if piece.isspace():
+                    close()
+                else:
+                    if not word:
+                        start = index
+                    word.append(piece)
+                    end = index + 1
+    close()
+    return found
+
+
+def span_of(view: str, start: int, end: int, spans: list[tuple[str, int, int]]) -> tuple[int, int] | None:
+    """The original span of characters `start`..`end` of a view whose tokens are `spans`."""
+    first = view.count(" ", 0, start + 1) - 1
+    last = view.count(" ", 0, max(start + 1, end - 1)) - 1
+    if view[start] != " ":
+        last = max(last, first)
+    if not 0 <= first < len(spans):
+        return None
+    return spans[first][1], spans[min(last, len(spans) - 1)][2]

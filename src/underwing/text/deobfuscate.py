@@ -1,0 +1,206 @@
+"""The second view of a message: look-alikes, leet, spaced letters, repeats and emoji undone.
+
+Most messages need none of it; one cheap test decides, and `None` says that there is no second view.
+Look-alikes come from the Unicode confusables list (UTS #39) through `confusable_homoglyphs`.
+"""
+
+import re
+import unicodedata
+from functools import cache
+
+from confusable_homoglyphs import confusables
+from msgspec import Struct
+
+from underwing.text.canonical import canonical, tokens
+
+_LEET = {
+    "0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "6": "g", "7": "t", "8": "b", "9": "g",
+    "@": "a", "$": "s", "!": "i", "|": "l", "€": "e", "+": "t", "¡": "i",
+}  # fmt: skip
+_ONE_AS_L = {**_LEET, "1": "l", "!": "l"}
+_LEETED = r"[0-9@$!|€+]"
+_SUSPECT = re.compile(
+    rf"[^\W\d_]{_LEETED}+[^\W\d_]|(?<!\S){_LEETED}+[^\W\d_]{{2}}|[^\W\d_]{{2}}[@$|013457]+(?!\S)"
+    r"|(?<![^\W_])[^\W_][\W_]{1,3}[^\W_][\W_]{1,3}[^\W_](?![^\W_])"
+    r"|(\w)\1\1|[^\W\d_][.*\-_~^•·]{1,2}[^\W\d_]"
+)
+_INSIDE = re.compile(r"(?<=[^\W_])[.*_~^•·\-]{1,2}(?=[^\W_])")
+_REPEAT = re.compile(r"(\w)\1{2,}")
+_NOT_TEXT = {"So", "Sk", "Cn", "Co"}
+
+
+class View(Struct, frozen=True):
+    """A canonical view and, for each of its tokens, (token, start, end) in the original text."""
+
+    view: str
+    spans: list[tuple[str, int, int]]
+
+
+@cache
+def _look_alike(char: str) -> str | None:
+    """The Latin letter that `char` imitates, or None."""
+    if char.isascii() or "LATIN" in unicodedata.name(char, ""):
+        return None
+    found = confusables.is_confusable(char, preferred_aliases=["latin"])
+    if not found:
+        return None
+    for other in found[0]["homoglyphs"]:
+        letter: str = other["c"]
+        if len(letter) == 1 and letter.isascii() and letter.isalpha():
+            return letter.casefold()
+    return None
+
+
+_EXTRA_LOOK_ALIKES = str.maketrans("αβγεικνορτυχωІіАВЕКМНОРСТХаеорсухѕјԁԛԝһ", "abyeiknoptuxwiiabekmhopctxaeopcyxsjdqwh")
+
+
+class Deobfuscator:
+    """Knows the packs' vocabulary, which decides between readings (is `1` an i or an l?)."""
+
+    def __init__(self, vocabulary: set[str], prefixes: set[str] | None = None) -> None:
+        self._words = vocabulary
+        self._prefixes = tuple(sorted(prefixes or ()))
+        self._longest = max((len(w) for w in vocabulary), default=1)
+
+    def __call__(self, text: str) -> View | None:
+        """The second view of `text`, or None where the light view already says it all."""
+        if text.isascii():
+            if not _SUSPECT.search(text):
+                return None
+        elif not self._odd(text):
+            return None
+        return self._undo(text)
+
+    @staticmethod
+    def _odd(text: str) -> bool:
+        latin = any("a" <= c <= "z" for c in text.casefold())
+        for char in text:
+            if char.isascii():
+                continue
+            if latin and unicodedata.category(char)[0] == "L" and "LATIN" not in unicodedata.name(char, ""):
+                return True
+            if unicodedata.category(char) in _NOT_TEXT:
+                return True
+        return bool(_SUSPECT.search(unicodedata.normalize("NFKC", text))) or (
+            not latin and bool(re.search(r"[\u0370-\u052f]", text))
+        )
+
+    def _known(self, word: str) -> bool:
+        return word in self._words or (len(word) > 3 and word.startswith(self._prefixes)) if word else False
+
+    def _undo(self, text: str) -> View:
+        # 1. One output character for each input character, so that offsets stay true.
+        chars = list(text)
+        latin = sum("a" <= c <= "z" for c in text.casefold())
+        for index, char in enumerate(chars):
+            if char.isascii():
+                continue
+            folded = unicodedata.normalize("NFKC", char)
+            if len(folded) == 1:
+                chars[index] = char = folded
+            category = unicodedata.category(char)
+            if category in _NOT_TEXT:
+                joined = 0 < index < len(chars) - 1 and chars[index - 1].isalpha() and chars[index + 1].isalpha()
+                chars[index] = "\u200b" if joined else " "
+            elif category == "Ll" or category == "Lu" or category == "Lo":
+                swap = char.translate(_EXTRA_LOOK_ALIKES)
+                if swap != char and (latin or not _arabic(text)):
+                    chars[index] = swap
+                elif latin and not char.isascii() and not _arabic(char):
+                    chars[index] = _look_alike(char) or char
+        # 2. Separators inside words vanish; then tokens, each with its span.
+        plain = "".join(chars)
+        plain = _INSIDE.sub(lambda m: "\u200b" * len(m.group()), plain) if _split_letters(plain) else plain
+        pieces = self._leet(plain)
+        pieces = self._join_letters(pieces, plain)
+        pieces = [(self._squeeze(t), s, e) for t, s, e in pieces]
+        return View(" " + " ".join(t for t, _, _ in pieces) + " ", pieces)
+
+    def _leet(self, plain: str) -> list[tuple[str, int, int]]:
+        """Tokens of `plain` with digits and signs inside words read as letters."""
+        found: list[tuple[str, int, int]] = []
+        raw = [(m.group(), m.start(), m.end()) for m in re.finditer(r"\S+", plain)]
+        mixed = sum(bool(re.search(r"[^\W\d_]", w) and re.search(_LEETED, w.rstrip("!.,?"))) for w, _, _ in raw)
+        for word, start, _ in raw:
+            core = word.strip("?.,;:\"()")
+            has_letter = bool(re.search(r"[^\W\d_]", core))
+            if has_letter and re.search(_LEETED, core.rstrip("!")) and not re.fullmatch(r"\d+[a-z]{1,3}", core):
+                for table in (_LEET, _ONE_AS_L):
+                    read = "".join(table.get(c, c) for c in core.rstrip("!")) + " " * (len(core) - len(core.rstrip("!")))
+                    if self._known(canonical(read).strip()):
+                        break
+                else:
+                    read = "".join(_LEET.get(c, c) for c in core)
+                word = word.replace(core, read, 1)
+            elif mixed >= 2 and not has_letter:
+                read = "".join(_LEET.get(c, c) for c in core)
+                if read != core and self._known(canonical(read).strip()):
+                    word = word.replace(core, read, 1)
+            found += [(t, start + s, start + e) for t, s, e in tokens(word)]
+        return found
+
+    def _join_letters(self, pieces: list[tuple[str, int, int]], plain: str) -> list[tuple[str, int, int]]:
+        """Runs of three or more single letters become words again, split by wider gaps or by vocabulary."""
+        result: list[tuple[str, int, int]] = []
+        run: list[tuple[str, int, int]] = []
+
+        def flush() -> None:
+            if len(run) < 3:
+                result.extend(run)
+            else:
+                gaps = [run[i + 1][1] - run[i][2] for i in range(len(run) - 1)]
+                narrow = min(gaps)
+                word = [run[0]]
+                for gap, piece in zip(gaps, run[1:], strict=True):
+                    if gap > narrow:
+                        result.extend(self._segment(word))
+                        word = []
+                    word.append(piece)
+                result.extend(self._segment(word))
+            run.clear()
+
+        for piece in pieces:
+            if len(piece[0]) == 1 and (piece[0].isalnum()):
+                run.append(piece)
+            else:
+                flush()
+                result.append(piece)
+        flush()
+        return result
+
+    def _segment(self, letters: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+        """Split a run of letters into the fewest unknown letters and then the fewest known words."""
+        text = "".join(t for t, _, _ in letters)[:400]
+        best: list[tuple[int, int]] = [(0, 0)] + [(1 << 30, 0)] * len(text)
+        back = [0] * (len(text) + 1)
+        for end in range(1, len(text) + 1):
+            for start in range(max(0, end - max(self._longest, 1)), end):
+                word = text[start:end]
+                known = word in self._words and (len(word) > 1 or word in "aiuy")
+                cost = (best[start][0] + (0 if known else len(word) + 1), best[start][1] + 1)
+                if cost < best[end]:
+                    best[end], back[end] = cost, start
+        words: list[tuple[str, int, int]] = []
+        end = len(text)
+        while end:
+            start = back[end]
+            words.append((text[start:end], letters[start][1], letters[end - 1][2]))
+            end = start
+        return words[::-1]
+
+    def _squeeze(self, token: str) -> str:
+        if not _REPEAT.search(token):
+            return token
+        once, twice = _REPEAT.sub(r"\1", token), _REPEAT.sub(r"\1\1", token)
+        return twice if self._known(twice) and not self._known(once) else once
+
+
+def _arabic(text: str) -> bool:
+    return any("\u0600" <= c <= "\u06ff" for c in text)
+
+
+def _split_letters(text: str) -> bool:
+    """Whether letters are separated by signs (`s.e.n.d`, `se*nd`) rather than words by hyphens and dots."""
+    return bool(re.search(r"(?<![^\W_])[^\W_][.*_~^•·\-][^\W_][.*_~^•·\-][^\W_]", text)) or bool(
+        re.search(r"[^\W\d_][*~^•·_][^\W\d_]", text)
+    )

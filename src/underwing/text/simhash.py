@@ -1,0 +1,29 @@
+"""Near-identical openers: a 64-bit SimHash over token pairs (Charikar, 2002).
+
+Keeps no text: the hash of an opener is 8 bytes, and two openers that share most of their words are a few
+bits apart.
+"""
+
+from hashlib import blake2b
+
+NEAR_BITS = 10
+"""Two openers at most this many of 64 bits apart count as the same script."""
+
+
+def simhash(view: str) -> int:
+    """SimHash of a canonical view, 64 bits; 0 for a view of fewer than three tokens (too short to compare)."""
+    words = view.split()
+    if len(words) < 3:
+        return 0
+    counts = [0] * 64
+    features = [*words, *(f"{a} {b}" for a, b in zip(words, words[1:], strict=False))]
+    for feature in features:
+        value = int.from_bytes(blake2b(feature.encode("utf-8", "replace"), digest_size=8).digest())
+        for bit in range(64):
+            counts[bit] += 1 if value >> bit & 1 else -1
+    return sum(1 << bit for bit in range(64) if counts[bit] > 0)
+
+
+def near(one: int, other: int) -> bool:
+    """Whether two non-zero SimHashes belong to the same script."""
+    return bool(one and other) and (one ^ other).bit_count() <= NEAR_BITS
