@@ -1,0 +1,241 @@
+"""The embedded runner: the fold over a SQLite file, durable before it answers.
+
+All events of a call are folded and written in one transaction (WAL, synchronous FULL by default), so an
+answered event is on disk whatever happens next, and an unanswered one left no trace. An event id that was
+answered before gets the same bytes again.
+"""
+
+import fcntl
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+
+from underwing.engine.core import Engine
+from underwing.engine.store import SCHEMA, StoreError, connect
+from underwing.model import Account, BadEvent, Event, decode_event, encode
+from underwing.policy import QuotaState
+from underwing.risk import ActorState, Facts, PairState, RoomState, TargetState
+
+T = TypeVar("T")
+_KINDS: dict[str, type] = {
+    "pairs": PairState,
+    "actors": ActorState,
+    "targets": TargetState,
+    "rooms": RoomState,
+    "accounts": Facts,
+    "quotas": QuotaState,
+}
+_pack = msgspec.msgpack.Encoder().encode
+
+
+class _StoredTable(Generic[T]):
+    """One keyed map: a bounded cache in memory before a SQLite table."""
+
+    def __init__(self, connection: sqlite3.Connection, kind: str, type_: type, capacity: int) -> None:
+        self._select = f"SELECT body FROM state_{kind} WHERE key = ?"  # noqa: S608 (kind is one of ours)
+        self._upsert = f"INSERT INTO state_{kind} (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body"  # noqa: S608, E501
+        self._connection, self._capacity = connection, capacity
+        self._decode = msgspec.msgpack.Decoder(type_).decode
+        self._cache: dict[str, T | None] = {}
+        self._dirty: dict[str, T] = {}
+
+    def get(self, key: str) -> T | None:
+        """The value of `key`, or None."""
+        cache = self._cache
+        if key in cache:
+            return cache[key]
+        row = self._connection.execute(self._select, (key,)).fetchone()
+        value: T | None = self._decode(row[0]) if row else None
+        cache[key] = value
+        return value
+
+    def put(self, key: str, value: T) -> None:
+        """Set the value of `key`; written with the running transaction."""
+        self._cache.pop(key, None)
+        self._cache[key] = value
+        self._dirty[key] = value
+
+    def flush(self) -> None:
+        """Write what changed into the running transaction and forget the entries beyond the capacity."""
+        if self._dirty:
+            self._connection.executemany(self._upsert, [(k, _pack(v)) for k, v in self._dirty.items()])
+            self._dirty.clear()
+        surplus = len(self._cache) - self._capacity
+        if surplus > 0:
+            for key in list(self._cache)[:surplus]:
+                del self._cache[key]
+
+    def forget(self) -> None:
+        """Drop everything in memory (after a transaction that was rolled back)."""
+        self._cache.clear()
+        self._dirty.clear()
+
+
+class StoredState:
+    """The engine's state in SQLite, at most `capacity` entries of each kind in memory."""
+
+    def __init__(self, connection: sqlite3.Connection, capacity: int) -> None:
+        self.pairs: _StoredTable[PairState] = _StoredTable(connection, "pairs", PairState, capacity)
+        self.actors: _StoredTable[ActorState] = _StoredTable(connection, "actors", ActorState, capacity)
+        self.targets: _StoredTable[TargetState] = _StoredTable(connection, "targets", TargetState, capacity)
+        self.rooms: _StoredTable[RoomState] = _StoredTable(connection, "rooms", RoomState, capacity)
+        self.accounts: _StoredTable[Facts] = _StoredTable(connection, "accounts", Facts, capacity)
+        self.quotas: _StoredTable[QuotaState] = _StoredTable(connection, "quotas", QuotaState, 8)
+
+    def all(self) -> tuple[_StoredTable[Any], ...]:
+        """Every table."""
+        return (self.pairs, self.actors, self.targets, self.rooms, self.accounts, self.quotas)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The answer to one event: the decision's bytes and whether they were given before."""
+
+    body: bytes
+    repeated: bool = False
+
+
+class Runner:
+    """Owns one SQLite file. Safe to call from several threads; one transaction at a time.
+
+    `path` is the file (":memory:" for none), `capacity` the number of entries of each kind kept in memory,
+    `durability` "full" (survives loss of power) or "normal" (survives the death of the process).
+
+    Raises:
+        StoreError: the file is in use by another runner, is not ours, or cannot be opened.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        path: Path | str,
+        *,
+        capacity: int = 200_000,
+        durability: Literal["full", "normal"] = "full",
+    ) -> None:
+        self.engine = engine
+        self._lock = threading.Lock()
+        self._guard = None
+        if str(path) != ":memory:":
+            self._guard = open(f"{path}.lock", "w")  # noqa: SIM115 (held while the runner lives)
+            try:
+                fcntl.flock(self._guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                self._guard.close()
+                raise StoreError(f"{path} is in use by another Underwing; stop that one or choose another file") from None
+        self._connection = connect(path, durability)
+        self._connection.executescript(SCHEMA)
+        self.state = StoredState(self._connection, capacity)
+
+    def process(self, events: Sequence[Event]) -> list[Answer]:
+        """Decide on events in order. When this returns, every answer is durable; when it raises, none is."""
+        with self._lock:
+            db = self._connection
+            keyed = [event.id for event in events if type(event) is not Account]
+            known: dict[str, bytes] = {}
+            for start in range(0, len(keyed), 500):
+                part = keyed[start : start + 500]
+                marks = ",".join("?" * len(part))
+                known.update(
+                    db.execute(f"SELECT event, body FROM decisions WHERE event IN ({marks})", part)  # noqa: S608
+                )
+            answers: list[Answer] = []
+            rows: list[tuple[str, int, bytes]] = []
+            judged: list[tuple[str, str | None, str | None, int, str]] = []
+            step, state = self.engine.step, self.state
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                for event in events:
+                    if type(event) is Account:
+                        answers.append(Answer(encode(step(state, event))))
+                        continue
+                    body = known.get(event.id)
+                    if body is not None:
+                        answers.append(Answer(body, True))
+                        continue
+                    decision = step(state, event)
+                    body = known[event.id] = encode(decision)
+                    at = int(event.at.timestamp())  # type: ignore[union-attr]
+                    rows.append((event.id, at, body))
+                    if decision.reasons:
+                        judged.append((event.id, decision.actor, decision.target, at, decision.level))
+                    answers.append(Answer(body))
+                db.executemany("INSERT INTO decisions (event, at, body) VALUES (?, ?, ?)", rows)
+                db.executemany(
+                    "INSERT INTO judged (event, actor, target, at, level) VALUES (?, ?, ?, ?, ?)", judged
+                )
+                for table in state.all():
+                    table.flush()
+                db.execute("COMMIT")
+            except BaseException:
+                db.execute("ROLLBACK")
+                for table in state.all():
+                    table.forget()
+                raise
+            return answers
+
+    def process_lines(self, lines: Sequence[bytes]) -> list[Answer | BadEvent]:
+        """Decide on events given as JSON, in order; a line that cannot be taken becomes its error."""
+        parsed: list[Event | BadEvent] = []
+        for line in lines:
+            try:
+                parsed.append(decode_event(line))
+            except BadEvent as error:
+                parsed.append(error)
+        answers = iter(self.process([e for e in parsed if not isinstance(e, BadEvent)]))
+        return [e if isinstance(e, BadEvent) else next(answers) for e in parsed]
+
+    def decision(self, event: str) -> bytes | None:
+        """The decision given for an event id, as it was answered, or None."""
+        with self._lock:
+            row = self._connection.execute("SELECT body FROM decisions WHERE event = ?", (event,)).fetchone()
+        return row[0] if row else None
+
+    def explain(self, *, actor: str | None = None, target: str | None = None, limit: int = 200) -> list[bytes]:
+        """The decisions with reasons about an actor, a target or both (a pair), oldest first."""
+        where = [f"{column} = ?" for column, value in (("actor", actor), ("target", target)) if value is not None]
+        values: list[object] = [value for value in (actor, target) if value is not None]
+        query = "SELECT d.body FROM judged j JOIN decisions d USING (event)"
+        if where:
+            query += " WHERE " + " AND ".join(f"j.{w}" for w in where)
+        with self._lock:
+            rows = self._connection.execute(
+                f"{query} ORDER BY j.number DESC LIMIT ?", (*values, limit)  # noqa: S608
+            ).fetchall()
+        return [row[0] for row in reversed(rows)]
+
+    def recent(self, after: int = 0, limit: int = 100) -> list[tuple[int, bytes]]:
+        """(number, decision) of decisions with reasons, numbers above `after`, oldest first."""
+        with self._lock:
+            return self._connection.execute(
+                "SELECT j.number, d.body FROM judged j JOIN decisions d USING (event) WHERE j.number > ?"
+                " ORDER BY j.number LIMIT ?",
+                (after, limit),
+            ).fetchall()
+
+    def prune(self, before: int) -> int:
+        """Forget the answers to quiet events dated before `before` (epoch seconds); how many went.
+
+        A forgotten id is no longer recognised when it is sent again. Decisions with reasons stay.
+        """
+        with self._lock:
+            cursor = self._connection.execute(
+                "DELETE FROM decisions WHERE at < ? AND event NOT IN (SELECT event FROM judged)", (before,)
+            )
+            return cursor.rowcount
+
+    def close(self) -> None:
+        """Close the file. Nothing is lost if this is never called."""
+        with self._lock:
+            self._connection.close()
+            if self._guard is not None:
+                self._guard.close()
+
+    def __enter__(self) -> "Runner":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,72 @@
+"""Keyed state as the engine sees it: five maps behind one small interface."""
+
+from collections.abc import Iterator
+from typing import Generic, Protocol, TypeVar
+
+from underwing.policy import QuotaState
+from underwing.risk import ActorState, Facts, PairState, RoomState, TargetState
+
+T = TypeVar("T")
+
+
+class Table(Protocol[T]):
+    """One keyed map. `get` returns None for what was never put."""
+
+    def get(self, key: str) -> T | None:
+        """The value of `key`, or None."""
+        ...
+
+    def put(self, key: str, value: T) -> None:
+        """Set the value of `key`."""
+        ...
+
+
+class State(Protocol):
+    """Everything the fold knows, by key: pairs `actor␟target`, actors, targets, rooms, account facts."""
+
+    pairs: Table[PairState]
+    actors: Table[ActorState]
+    targets: Table[TargetState]
+    rooms: Table[RoomState]
+    accounts: Table[Facts]
+    quotas: Table[QuotaState]
+
+
+class MemoryTable(Generic[T]):
+    """A bounded map in memory: beyond `capacity` the entry untouched for longest is forgotten."""
+
+    def __init__(self, capacity: int = 1_000_000) -> None:
+        self._items: dict[str, T] = {}
+        self._capacity = capacity
+        self.get = self._items.get
+
+    def get(self, key: str) -> T | None:
+        """The value of `key`, or None."""
+        raise AssertionError("replaced on construction by the dict's own method")
+
+    def put(self, key: str, value: T) -> None:
+        """Set the value of `key`, forgetting the oldest entry beyond the capacity."""
+        items = self._items
+        items.pop(key, None)
+        items[key] = value
+        if len(items) > self._capacity:
+            del items[next(iter(items))]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def items(self) -> Iterator[tuple[str, T]]:
+        """All entries, the one untouched for longest first."""
+        return iter(list(self._items.items()))
+
+
+class MemoryState:
+    """State in memory, for tests, backtests and evaluation."""
+
+    def __init__(self, capacity: int = 1_000_000) -> None:
+        self.pairs: MemoryTable[PairState] = MemoryTable(capacity)
+        self.actors: MemoryTable[ActorState] = MemoryTable(capacity)
+        self.targets: MemoryTable[TargetState] = MemoryTable(capacity)
+        self.rooms: MemoryTable[RoomState] = MemoryTable(capacity)
+        self.accounts: MemoryTable[Facts] = MemoryTable(capacity)
+        self.quotas: MemoryTable[QuotaState] = MemoryTable(8)

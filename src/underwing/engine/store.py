@@ -1,0 +1,50 @@
+"""The SQLite file: its schema and how a connection to it is made."""
+
+import sqlite3
+from pathlib import Path
+from typing import Literal
+
+_STATES = "".join(
+    f"CREATE TABLE IF NOT EXISTS state_{kind} (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;\n"
+    for kind in ("pairs", "actors", "targets", "rooms", "accounts", "quotas")
+)
+SCHEMA = (
+    _STATES
+    + """
+CREATE TABLE IF NOT EXISTS decisions (event TEXT PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS judged (
+    number INTEGER PRIMARY KEY, event TEXT NOT NULL, actor TEXT, target TEXT, at INTEGER NOT NULL, level TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS judged_event ON judged (event);
+CREATE INDEX IF NOT EXISTS judged_actor ON judged (actor, number);
+CREATE INDEX IF NOT EXISTS judged_target ON judged (target, number);
+"""
+)
+APPLICATION_ID = 0x556E6477
+"""Marks the file as Underwing's ("Undw")."""
+
+
+class StoreError(RuntimeError):
+    """The store cannot be used; says why and what to do."""
+
+
+def connect(path: Path | str, durability: Literal["full", "normal"] = "full") -> sqlite3.Connection:
+    """Open (or make) the file at `path` in WAL mode.
+
+    Raises:
+        StoreError: the directory is missing, or the file is something else.
+    """
+    try:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+        marked = db.execute("PRAGMA application_id").fetchone()[0]
+        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if tables and marked != APPLICATION_ID:
+            db.close()
+            raise StoreError(f"{path} is a SQLite file of another program; choose another path")
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'NORMAL'}")
+        db.execute("PRAGMA cache_size = -65536")
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{path} cannot be opened: {error}") from None
+    return db

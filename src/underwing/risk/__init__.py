@@ -1,0 +1,37 @@
+"""Signals become risk: three folds, for the ordered pair, the actor and the target.
+
+Each fold is a pure function (state, cues) -> (state, contributions): evidence is additive, dated and decays,
+so every alarm is the list of contributions that made it. No message text is ever kept.
+May import: model. (Near-duplicate openers come in as hashes.)
+"""
+
+from underwing.risk.actor import fold_approach, fold_claim, fold_complaint, fold_payment, fold_spread
+from underwing.risk.context import Facts, Parties, child_of, effective_age, is_minor
+from underwing.risk.pair import Cue, decayed, fold_pair, levels_of
+from underwing.risk.settings import Settings
+from underwing.risk.states import ActorState, Contribution, PairState, RoomState, TargetState
+from underwing.risk.target import fold_target
+
+__all__ = [
+    "ActorState",
+    "Contribution",
+    "Cue",
+    "Facts",
+    "PairState",
+    "Parties",
+    "RoomState",
+    "Settings",
+    "TargetState",
+    "child_of",
+    "decayed",
+    "effective_age",
+    "fold_approach",
+    "fold_claim",
+    "fold_complaint",
+    "fold_pair",
+    "fold_payment",
+    "fold_spread",
+    "fold_target",
+    "is_minor",
+    "levels_of",
+]

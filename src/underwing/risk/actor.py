@@ -1,0 +1,111 @@
+"""The fold for an actor: the same thing to many, and what it claims about itself to each.
+
+Identical openers, breadth, declined requests, blocks and reports, contradictory ages, one payment handle
+for several people. Breadth and complaints are context: bounded, and alone they do not alarm.
+"""
+
+from math import exp
+
+from msgspec import structs
+
+from underwing.risk.pair import Cue
+from underwing.risk.settings import DAY, Settings
+from underwing.risk.states import ActorState, Contribution
+
+MAX_CONTACTS = 40
+_SOURCE = "thorn"
+
+
+def _add(
+    state: ActorState | None, cue: Cue, weight: float, settings: Settings
+) -> tuple[ActorState, list[Contribution]]:
+    """Add one weight to the actor's decaying score and keep the reason."""
+    old = state or ActorState(cue.at)
+    at = max(old.at, cue.at)
+    score = old.score * exp(-(at - old.at) / settings.actor_tau)
+    if weight <= 0:
+        return structs.replace(old, at=at, score=round(score, 4)), []
+    made = Contribution(cue.signal, cue.stage, round(weight * 1000), cue.at, cue.event, -1, -1, cue.source or _SOURCE)
+    kept = (*old.kept, made)[-6:]
+    return structs.replace(old, at=at, score=round(score + weight, 4), kept=kept), [made]
+
+
+def fold_approach(
+    state: ActorState | None, target: int, opener: int, weight: float, cue: Cue, settings: Settings
+) -> tuple[ActorState, list[Contribution]]:
+    """A first message to a young account: `target` its hash, `opener` the SimHash of the message (0: short).
+
+    `weight` scales the result (less for a sender who is a child). Near means at most 10 of 64 bits apart.
+    """
+    old = state or ActorState(cue.at)
+    contacts = (*(c for c in old.contacts if c[0] != target and cue.at - c[1] <= 30 * DAY), (target, cue.at))
+    same = {t for hash_, t in old.openers if opener and (hash_ ^ opener).bit_count() <= 10 and t != target}
+    openers = (*old.openers, (opener, target))[-MAX_CONTACTS:] if opener else old.openers
+    state = structs.replace(old, contacts=contacts[-MAX_CONTACTS:], openers=openers)
+    added: list[Contribution] = []
+    if len(same) >= settings.script_from:
+        state, made = _add(
+            state, structs.replace(cue, signal="actor.same-opener"), settings.script_weight * weight, settings
+        )
+        added += made
+    recent = sum(cue.at - c[1] <= 7 * DAY for c in state.contacts)
+    room = settings.breadth_cap - state.breadth
+    if recent > settings.breadth_from and room > 0:
+        more = min(room, settings.breadth_weight * weight)
+        state, made = _add(state, structs.replace(cue, signal="actor.breadth"), more, settings)
+        state = structs.replace(state, breadth=round(state.breadth + more, 3))
+        added += made
+    return state, added
+
+
+def fold_claim(
+    state: ActorState | None, age: int, whom: int, known: int | None, cue: Cue, settings: Settings
+) -> tuple[ActorState, float]:
+    """An age that the actor claims, told to `whom` (hash). `known` is the platform's own knowledge of it.
+
+    Returns the state and the weight of a contradiction: a claim to be under 18 that differs by two years or
+    more from what somebody else was told, or from the platform's knowledge of an adult; 0 where none.
+    """
+    old = state or ActorState(cue.at)
+    weight = 0.0
+    if age < 18:
+        if known is not None and known >= 18:
+            weight = settings.against_account
+        elif any(abs(other - age) >= settings.contradiction_years for other, _, _ in old.ages):
+            weight = settings.contradiction
+    elif any(other < 18 and age - other >= settings.contradiction_years for other, _, _ in old.ages):
+        weight = settings.contradiction
+    if any(other == age and told == whom for other, told, _ in old.ages):
+        weight = 0.0
+        ages = old.ages
+    else:
+        ages = (*old.ages, (age, whom, cue.at))[-6:]
+    return structs.replace(old, ages=ages), weight
+
+
+def fold_payment(
+    state: ActorState | None, handle: int, whom: int, cue: Cue, settings: Settings
+) -> tuple[ActorState, float]:
+    """A payment handle told to `whom`; weighs when the same one was told to somebody else before."""
+    old = state or ActorState(cue.at)
+    others = {t for h, t in old.payments if h == handle and t != whom}
+    if (handle, whom) in old.payments:
+        return old, 0.0
+    state = structs.replace(old, payments=(*old.payments, (handle, whom))[-12:])
+    return state, settings.payment_reuse if others else 0.0
+
+
+def fold_complaint(
+    state: ActorState | None, weight: float, cue: Cue, settings: Settings
+) -> tuple[ActorState, list[Contribution]]:
+    """A declined request, a block or a report by somebody; bounded by `complaint_cap` over all of them."""
+    old = state or ActorState(cue.at)
+    room = max(0.0, settings.complaint_cap - old.complaints)
+    more = min(room, weight)
+    state, added = _add(old, cue, more, settings)
+    return structs.replace(state, complaints=round(state.complaints + more, 3)), added
+
+
+def fold_spread(state: ActorState | None, cue: Cue, settings: Settings) -> tuple[ActorState, list[Contribution]]:
+    """One more pair of this actor reached `watch`."""
+    return _add(state, cue, settings.spread, settings)

@@ -1,0 +1,158 @@
+"""Every number of the risk folds in one place, with its unit and why it is what it is.
+
+Weights are log-likelihood ratios in nats, times are seconds. The thresholds were set on Underwing's own
+tuning conversations and on ordinary chat (`docs/decisions/0004-risk-numbers.md`).
+"""
+
+from msgspec import Struct
+
+HOUR = 3600.0
+DAY = 86400.0
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The numbers of the folds. Defaults are what the published figures were measured with."""
+
+    fast_tau: float = 6 * HOUR
+    """Decay of the fast clock (sextortion, live coercion): contact to blackmail under 1 h (NCA, 2024)."""
+    slow_tau: float = 21 * DAY
+    """Decay of the slow clock (grooming over weeks)."""
+    watch: float = 1.6
+    review: float = 3.0
+    urgent: float = 6.5
+    """Levels of the fast clock's score."""
+    slow_share: float = 0.94
+    """The slow score is multiplied by this before it is compared: old evidence must be a little stronger."""
+    critical: float = 3.6
+    """With a threat and a demand together on the fast clock, this score is already `urgent`."""
+
+    repeat: float = 0.25
+    """Novelty of the same entry again."""
+    sibling: float = 0.6
+    """Novelty of another entry of a stage already seen."""
+    memory: float = 7 * DAY
+    """How long a stage counts as already seen for novelty, order and `needs`."""
+    victim_floor: float = 0.6
+    """What the other side says counts against a pair only from this score on."""
+    insists: float = 0.8
+    """Refusal, then the next cue of the same sender within `insist_window`."""
+    insist_window: float = DAY
+    protect_cap: float = 3.0
+    """Protective cues take at most this much from one pair."""
+
+    adult_to_minor: float = 1.3
+    unknown_to_minor: float = 1.15
+    minor_to_minor_soft: float = 0.5
+    minor_to_minor_hard: float = 0.9
+    claimed_minor_soft: float = 0.75
+    """A sender who only declared to be a minor (nothing verified) is discounted less."""
+    older_minor_soft: float = 0.8
+    """A minor three or more years older than the target."""
+    unknown_to_unknown: float = 0.8
+    adults: float = 0.15
+    to_adult: float = 0.25
+    kin: float = 0.3
+    """A known family or carer relationship."""
+    context_floor: float = 0.1
+    context_cap: float = 1.6
+
+    prior_share: float = 0.4
+    prior_cap: float = 1.0
+    """What is known of the actor elsewhere adds at most this to a pair that has evidence of its own."""
+
+    actor_tau: float = 7 * DAY
+    script_from: int = 4
+    script_weight: float = 0.3
+    """Each near-identical opener to another young account from the fifth on."""
+    breadth_from: int = 10
+    breadth_weight: float = 0.1
+    breadth_cap: float = 1.0
+    """Many new young contacts add a little; alone they never alarm."""
+    declined_weight: float = 0.15
+    blocked_weight: float = 0.5
+    reported_weight: float = 0.6
+    complaint_cap: float = 2.4
+    contradiction: float = 1.6
+    against_account: float = 2.0
+    contradiction_years: int = 2
+    payment_reuse: float = 1.2
+    spread: float = 0.8
+    """Added to the actor when a further pair of theirs reaches `watch`."""
+
+    target_tau: float = 6 * HOUR
+    target_review: float = 4.0
+    target_each: float = 0.8
+    """Several accounts press one child: at least two of them with this much each."""
+
+
+BONUS: dict[tuple[str, str], float] = {
+    ("befriend", "isolate"): 0.4,
+    ("befriend", "image_request"): 0.4,
+    ("befriend", "meet"): 0.4,
+    ("befriend", "private_channel"): 0.3,
+    ("age_probe", "risk_check"): 0.4,
+    ("age_probe", "private_channel"): 0.4,
+    ("age_probe", "isolate"): 0.4,
+    ("age_probe", "image_request"): 0.4,
+    ("age_probe", "meet"): 0.5,
+    ("deceive", "image_request"): 0.6,
+    ("deceive", "risk_check"): 0.6,
+    ("deceive", "private_channel"): 0.5,
+    ("deceive", "isolate"): 0.5,
+    ("deceive", "meet"): 0.8,
+    ("risk_check", "private_channel"): 0.6,
+    ("risk_check", "image_request"): 0.7,
+    ("risk_check", "isolate"): 0.5,
+    ("risk_check", "meet"): 0.6,
+    ("risk_check", "go_live"): 0.7,
+    ("private_channel", "image_request"): 0.5,
+    ("private_channel", "isolate"): 0.4,
+    ("private_channel", "go_live"): 0.5,
+    ("isolate", "image_request"): 0.7,
+    ("isolate", "meet"): 0.8,
+    ("isolate", "private_channel"): 0.4,
+    ("isolate", "go_live"): 0.6,
+    ("isolate", "recruit"): 0.5,
+    ("incentive", "image_request"): 0.8,
+    ("incentive", "go_live"): 0.8,
+    ("incentive", "isolate"): 0.6,
+    ("incentive", "private_channel"): 0.5,
+    ("incentive", "meet"): 0.5,
+    ("incentive", "recruit"): 0.6,
+    ("desensitise", "image_request"): 0.6,
+    ("desensitise", "isolate"): 0.5,
+    ("image_request", "isolate"): 0.6,
+    ("image_request", "threat"): 0.8,
+    ("image_request", "pressure"): 0.4,
+    ("meet", "isolate"): 0.8,
+    ("meet", "pressure"): 0.4,
+    ("go_live", "isolate"): 0.6,
+    ("go_live", "threat"): 0.8,
+    ("go_live", "pressure"): 0.5,
+    ("recruit", "isolate"): 0.6,
+    ("recruit", "threat"): 0.8,
+    ("recruit", "payment"): 0.5,
+    ("recruit", "incentive"): 0.6,
+    ("threat", "payment"): 1.0,
+    ("threat", "image_request"): 1.0,
+    ("threat", "go_live"): 1.0,
+    ("threat", "recruit"): 1.0,
+    ("threat", "meet"): 0.8,
+    ("threat", "isolate"): 0.6,
+    ("threat", "pressure"): 0.6,
+    ("payment", "threat"): 1.0,
+}
+"""What a stage adds when another stands before it. Pairs from the sequences of O'Connell (2003), the CAC
+Ontology's sextortion phases and NCA (2024); not strictly a ladder (Aitken, 2017), so both orders may count."""
+
+HARD_STAGES = frozenset({"threat", "payment", "go_live", "recruit", "pressure", "deceive"})
+"""Stages that weigh between children of the same age too (minor-to-minor sextortion exists)."""
+
+DEMANDS = frozenset({"payment", "image_request", "go_live", "recruit", "meet"})
+"""With a threat beside it, each of these is the critical combination."""
+
+PRESSING = frozenset(
+    {"threat", "payment", "go_live", "image_request", "recruit", "meet", "pressure", "isolate",
+     "private_channel", "desensitise", "incentive"}
+)  # fmt: skip
+"""Stages that count when several accounts press one child."""
