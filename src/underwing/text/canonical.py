@@ -70,6 +70,11 @@ class _Table(dict[int, str]):
 
 
 _TABLE = _Table()
+_ASCII = bytes(ord(piece) if len(piece := _fold(chr(code).lower())) == 1 else code for code in range(256))
+_ASCII_DELETED = b"'`"
+_ASCII_WIDER = tuple((mark.encode(), _fold(mark).encode()) for mark in "?$@+&%[^")
+_ASCII_PLAIN = b"abcdefghijklmnopqrstuvwxyz 0123456789"
+"""Signs that become tokens of their own, by single replacements after the one-to-one table."""
 
 
 def canonical(text: str) -> str:
@@ -80,6 +85,14 @@ def canonical(text: str) -> str:
     >>> canonical("[Photo] of l’école… ₱250")
     ' [photo of l ecole $ 250 '
     """
+    if text.isascii():
+        if "'" in text or "`" in text:
+            text = _ELISION.sub(r"\1 ", text.lower())
+        raw = text.encode().translate(_ASCII, _ASCII_DELETED)
+        if raw.translate(None, _ASCII_PLAIN):
+            for mark, wider in _ASCII_WIDER:
+                raw = raw.replace(mark, wider)
+        return " " + b" ".join(raw.split()).decode() + " "
     folded = text.casefold()
     if not folded.isascii():
         folded = unicodedata.normalize("NFKD", folded).casefold()
@@ -93,7 +106,13 @@ def tokens(text: str) -> list[tuple[str, int, int]]:
 
     Agrees with `canonical`: joining the tokens gives the same view. Slower; used once something matched.
     """
-    elided = {m.end() - 1 for m in _ELISION.finditer(text.casefold())} if len(text.casefold()) == len(text) else set()
+    folded: list[str] = []
+    origin: list[int] = []
+    for index, original in enumerate(text):
+        for char in unicodedata.normalize("NFKD", original.casefold()).casefold():
+            folded.append(char)
+            origin.append(index)
+    split_at = {match.end() - 1 for match in _ELISION.finditer("".join(folded))}
     found: list[tuple[str, int, int]] = []
     word: list[str] = []
     start = end = 0
@@ -103,19 +122,18 @@ def tokens(text: str) -> list[tuple[str, int, int]]:
             found.append(("".join(word), start, end))
             word.clear()
 
-    for index, original in enumerate(text):
-        if index in elided:
+    for position, char in enumerate(folded):
+        if position in split_at:
             close()
             continue
-        for char in unicodedata.normalize("NFKD", original.casefold()).casefold():
-            for piece in re.findall(r"\s|\S+", _TABLE[ord(char)]):
-                if piece.isspace():
-                    close()
-                else:
-                    if not word:
-                        start = index
-                    word.append(piece)
-                    end = index + 1
+        for piece in re.findall(r"\s|\S+", _TABLE[ord(char)]):
+            if piece.isspace():
+                close()
+            else:
+                if not word:
+                    start = origin[position]
+                word.append(piece)
+                end = origin[position] + 1
     close()
     return found
 

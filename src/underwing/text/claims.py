@@ -23,7 +23,6 @@ _PAYMENT = re.compile(
     r"|\b([a-z0-9._-]{2,40}@(?:ok[a-z]{2,8}|ybl|paytm|upi|ibl|axl))\b",
     re.IGNORECASE,
 )
-_HINTS = ("@", "$", ".", "snap", "sc", "insta", "ig", "disc", "tele", "tg", "wa", "kik", "signal", "0x", "bc1")
 
 
 class Claims(Struct, frozen=True):
@@ -36,6 +35,7 @@ class Claims(Struct, frozen=True):
 
 
 NOTHING = Claims()
+_DIGITS = frozenset("0123456789")
 
 
 class ClaimFinder:
@@ -55,8 +55,9 @@ class ClaimFinder:
 
     def __call__(self, text: str, view: str) -> Claims:
         """Claims in a message given as original `text` and light `view`."""
-        age = place = handle = payment = None
-        if self._age is not None and any(c in view for c in "0123456789"):
+        age = place = payment = None
+        digits = not _DIGITS.isdisjoint(view)
+        if self._age is not None and digits:
             match = self._age.search(view)  # type: ignore[attr-defined]
             if match:
                 value = int(next(g for g in match.groups() if g))
@@ -65,14 +66,17 @@ class ClaimFinder:
             match = self._place.search(view)  # type: ignore[attr-defined]
             if match:
                 place = next(g for g in match.groups() if g)
-        lowered = text[:2000].lower()
-        if any(h in lowered for h in _HINTS):
-            found = _HANDLE.search(lowered)
+        if "@" in text or "$" in text or (digits and ("0x" in text or "bc1" in text or len(text) > 24)) or ".me/" in text:
+            found = _PAYMENT.search(text[:2000])
             if found:
-                handle = (found[1] or found[2]).strip(".")
-            found = _PAYMENT.search(lowered)
-            if found:
-                payment = next(g for g in found.groups() if g)
-        if age is place is handle is payment is None:
+                payment = next(g for g in found.groups() if g).lower()
+        if age is None and place is None and payment is None:
             return NOTHING
-        return Claims(age, place, handle, payment)
+        return Claims(age, place, None, payment)
+
+    @staticmethod
+    def handle(text: str) -> str | None:
+        """The handle on another platform that a message gives, lower case, or None. For messages in which
+        something was found already."""
+        found = _HANDLE.search(text[:2000].lower())
+        return (found[1] or found[2]).strip(".") if found else None

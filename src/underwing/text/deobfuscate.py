@@ -8,6 +8,7 @@ import re
 import unicodedata
 from functools import cache
 
+import re2
 from confusable_homoglyphs import confusables
 from msgspec import Struct
 
@@ -19,7 +20,13 @@ _LEET = {
 }  # fmt: skip
 _ONE_AS_L = {**_LEET, "1": "l", "!": "l"}
 _LEETED = r"[0-9@$!|€+]"
-_SUSPECT = re.compile(
+_SUSPECT = re2.compile(
+    r"(?i)[a-z][0-9@$!|+]+[a-z]|(?:^|\s)[0-9@$!|+]+[a-z]{2}|[a-z]{2}[@$|013457]+(?:\s|$)"
+    r"|(?:^|[^a-z])[a-z](?:[.*\-_~^][a-z]){2}|[a-z][*~^_|][a-z]"
+)
+"""ASCII messages that may hide something inside words; linear in the message."""
+_PLAIN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ?,'\n"
+_SUSPECT_WIDE = re.compile(
     rf"[^\W\d_]{_LEETED}+[^\W\d_]|(?<!\S){_LEETED}+[^\W\d_]{{2}}|[^\W\d_]{{2}}[@$|013457]+(?!\S)"
     r"|(?<![^\W_])[^\W_][\W_]{1,3}[^\W_][\W_]{1,3}[^\W_](?![^\W_])"
     r"|(\w)\1\1|[^\W\d_][.*\-_~^•·]{1,2}[^\W\d_]"
@@ -30,10 +37,11 @@ _NOT_TEXT = {"So", "Sk", "Cn", "Co"}
 
 
 class View(Struct, frozen=True):
-    """A canonical view and, for each of its tokens, (token, start, end) in the original text."""
+    """A canonical view and, for each of its tokens, (token, start, end) in the original text; None where
+    the tokens are those of the light view."""
 
     view: str
-    spans: list[tuple[str, int, int]]
+    spans: list[tuple[str, int, int]] | None
 
 
 @cache
@@ -51,6 +59,29 @@ def _look_alike(char: str) -> str | None:
     return None
 
 
+@cache
+def _kind(char: str) -> str:
+    """latin, arabic, picture (emoji), odd (imitations of Latin letters), other (letters) or plain."""
+    category = unicodedata.category(char)
+    if category in _NOT_TEXT:
+        return "picture"
+    if category[0] == "L":
+        name = unicodedata.name(char, "")
+        if unicodedata.normalize("NFKC", char) != char and "ARABIC" not in name:
+            return "odd"
+        if "LATIN" in name:
+            return "latin"
+        if "GREEK" in name or "CYRILLIC" in name or "ARMENIAN" in name or "CHEROKEE" in name:
+            return "odd"
+        return "arabic" if "ARABIC" in name else "other"
+    return "plain"
+
+
+def _trailing(text: str) -> str:
+    """The characters that may stand at the end of a message without hiding anything."""
+    return "".join(c for c in set(text) if _kind(c) == "picture" or c.isspace() or c in "\u200d\ufe0f!.?")
+
+
 _EXTRA_LOOK_ALIKES = str.maketrans("αβγεικνορτυχωІіАВЕКМНОРСТХаеорсухѕјԁԛԝһ", "abyeiknoptuxwiiabekmhopctxaeopcyxsjdqwh")
 
 
@@ -62,28 +93,30 @@ class Deobfuscator:
         self._prefixes = tuple(sorted(prefixes or ()))
         self._longest = max((len(w) for w in vocabulary), default=1)
 
-    def __call__(self, text: str) -> View | None:
-        """The second view of `text`, or None where the light view already says it all."""
-        if text.isascii():
-            if not _SUSPECT.search(text):
+    def __call__(self, text: str, light: str, hint: int) -> View | None:
+        """The second view of `text`, or None where its light view `light` already says it all.
+
+        `hint` is what the scanner's pass saw: 2 lone letters in a row, 1 a tripled letter, 0 neither.
+        """
+        if hint < 2:
+            if text.isascii():
+                data = text.encode()
+                if not data.translate(None, _PLAIN) or not _SUSPECT.search(data):
+                    return View(" ".join(map(self._squeeze, light.split(" "))), None) if hint else None
+            elif not self._odd(text) and not hint:
                 return None
-        elif not self._odd(text):
-            return None
         return self._undo(text)
 
-    @staticmethod
-    def _odd(text: str) -> bool:
-        latin = any("a" <= c <= "z" for c in text.casefold())
-        for char in text:
-            if char.isascii():
-                continue
-            if latin and unicodedata.category(char)[0] == "L" and "LATIN" not in unicodedata.name(char, ""):
-                return True
-            if unicodedata.category(char) in _NOT_TEXT:
-                return True
-        return bool(_SUSPECT.search(unicodedata.normalize("NFKC", text))) or (
-            not latin and bool(re.search(r"[\u0370-\u052f]", text))
-        )
+    def _odd(self, text: str) -> bool:
+        """Whether a message that is not ASCII has characters that could hide something."""
+        kinds = {_kind(char) for char in set(text)}
+        if "odd" in kinds:
+            return True
+        if "other" in kinds and "latin" in kinds:
+            return True
+        if "picture" in kinds and any(_kind(c) == "picture" for c in text.rstrip(_trailing(text))):
+            return True
+        return bool(_SUSPECT.search(text.encode("utf-8", "replace")))
 
     def _known(self, word: str) -> bool:
         return word in self._words or (len(word) > 3 and word.startswith(self._prefixes)) if word else False

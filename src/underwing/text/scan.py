@@ -57,16 +57,26 @@ class Scanner:
                 if index in anchored:
                     at = literals[literal]
                     self._anchors[at] = (*self._anchors[at], *anchored[index])
-        self._find = AhoCorasick(
-            list(literals) or [" \x00 "], matchkind=MatchKind.Standard, store_patterns=False
-        ).find_matches_as_indexes
         vocabulary = {literal.strip() for literal in literals if literal[0] == literal[-1] == " "}
         prefixes = {literal.strip() for literal in literals if literal[-1] != " "}
         self.deobfuscator = Deobfuscator(vocabulary, prefixes)
+        # Lone letters and tripled letters are looked for in the same pass: hints that something is hidden.
+        self._hints = len(literals)
+        letters = "abcdefghijklmnopqrstuvwxyz"
+        hints = [f" {c} " for c in letters if f" {c} " not in literals] + [c * 3 for c in letters]
+        self._hint_weight = [1 if " " in hint else 3 for hint in hints]
+        self._own_lone = {at for literal, at in literals.items() if len(literal.strip()) == 1}
+        self._masks += [0] * len(hints)
+        self._anchors += [()] * len(hints)
+        self._find = AhoCorasick(
+            [*literals, *hints], matchkind=MatchKind.Standard, store_patterns=False
+        ).find_matches_as_indexes
 
     def matches(self, view: str) -> dict[int, tuple[int, int]]:
         """Entries that match a canonical view: index of the entry → (start, end) of its first match."""
-        hits = self._find(view, overlapping=True)
+        return self._confirm(view, self._find(view, overlapping=True))
+
+    def _confirm(self, view: str, hits: list[tuple[int, int, int]]) -> dict[int, tuple[int, int]]:
         if not hits:
             return {}
         mask = 0
@@ -95,8 +105,9 @@ class Scanner:
         A message that quotes, reports or advises yields its risk cues only as quotations.
         """
         view = canonical(text)
-        found = self.matches(view)
-        second = self.deobfuscator(text)
+        hits = self._find(view, overlapping=True)
+        found = self._confirm(view, hits)
+        second = self.deobfuscator(text, view, self._hint(hits))
         hidden: dict[int, tuple[int, int]] = {}
         if second is not None and second.view != view:
             hidden = {k: v for k, v in self.matches(second.view).items() if k not in found}
@@ -107,9 +118,23 @@ class Scanner:
         signals = [self._signal(k, span_of(view, *found[k], light), False, quoting) for k in found]
         if second is not None:
             signals += [
-                self._signal(k, span_of(second.view, *v, second.spans), True, quoting) for k, v in hidden.items()
+                self._signal(k, span_of(second.view, *v, second.spans or light), True, quoting) for k, v in hidden.items()
             ]
         return view, tuple(signals)
+
+    def _hint(self, hits: list[tuple[int, int, int]]) -> int:
+        """What a view shows of hiding: 2 three lone letters in a row, 1 a tripled letter, 0 nothing."""
+        run, last, hint = 1, -9, 0
+        for index, start, _ in hits:
+            if index >= self._hints or index in self._own_lone:
+                if index >= self._hints and self._hint_weight[index - self._hints] == 3:
+                    hint = 1
+                    continue
+                run = run + 1 if start == last + 2 else 1
+                last = start
+                if run == 3:
+                    return 2
+        return hint
 
     def _signal(self, index: int, span: tuple[int, int] | None, evaded: bool, quoting: bool) -> Signal:
         entry = self.entries[index]
