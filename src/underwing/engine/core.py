@@ -137,8 +137,9 @@ class Engine:
         other = event.to[0] if direct else room_target(event.conversation)
         key = f"{sender}\x1f{other}"
         pair = state.pairs.get(key)
-        view, signals = self._scan(event.text)
-        claims = self.packs.claims(event.text, view)
+        scan = self._scan(event.text)
+        view, signals = scan.view, scan.signals
+        claims = self.packs.claims(event.text, view, scan.numbered)
         opening = pair is None
         if opening and direct:
             state.pairs.put(key, PairState(at))

@@ -35,7 +35,6 @@ class Claims(Struct, frozen=True):
 
 
 NOTHING = Claims()
-_DIGITS = frozenset("0123456789")
 
 
 class ClaimFinder:
@@ -53,11 +52,11 @@ class ClaimFinder:
             made.append(regex.replace("xclaimx", group))
         return re2.compile("|".join(made)) if made else None
 
-    def __call__(self, text: str, view: str) -> Claims:
-        """Claims in a message given as original `text` and light `view`."""
+    def __call__(self, text: str, view: str, numbered: bool = True) -> Claims:
+        """Claims in a message given as original `text` and light `view`; `numbered` says whether the view
+        has a number that could be an age (the scanner knows)."""
         age = place = payment = None
-        digits = not _DIGITS.isdisjoint(view)
-        if self._age is not None and digits:
+        if numbered and self._age is not None:
             match = self._age.search(view)  # type: ignore[attr-defined]
             if match:
                 value = int(next(g for g in match.groups() if g))
@@ -66,7 +65,7 @@ class ClaimFinder:
             match = self._place.search(view)  # type: ignore[attr-defined]
             if match:
                 place = next(g for g in match.groups() if g)
-        if "@" in text or "$" in text or (digits and ("0x" in text or "bc1" in text or len(text) > 24)) or ".me/" in text:
+        if "@" in text or "$" in text or "0x" in text or "bc1" in text or ".me/" in text:
             found = _PAYMENT.search(text[:2000])
             if found:
                 payment = next(g for g in found.groups() if g).lower()

@@ -7,6 +7,7 @@ message, whatever a pack holds (`docs/decisions/0002-scanning.md` has the measur
 
 import re2
 from ahocorasick_rs import AhoCorasick, MatchKind
+from msgspec import Struct
 
 from underwing.model import ACTOR_STAGES, Signal
 from underwing.text.canonical import canonical, span_of, tokens
@@ -17,6 +18,18 @@ EVASION_WEIGHT = 0.3
 """Added to a cue found only after look-alikes, leet or spacing were undone: hiding a word is a cue itself."""
 
 _QUOTED = {"report_quote", "advice"}
+
+
+MIN_AGE, MAX_AGE = 5, 99
+"""Numbers outside this range are never taken for an age, in years."""
+
+
+class Scan(Struct, frozen=True):
+    """What a scan found."""
+
+    view: str
+    signals: tuple[Signal, ...]
+    numbered: bool
 
 
 class Scanner:
@@ -65,6 +78,11 @@ class Scanner:
         letters = "abcdefghijklmnopqrstuvwxyz"
         hints = [f" {c} " for c in letters if f" {c} " not in literals] + [c * 3 for c in letters]
         self._hint_weight = [1 if " " in hint else 3 for hint in hints]
+        numbers = [f" {n} " for n in range(MIN_AGE, MAX_AGE + 1) if f" {n} " not in literals]
+        self._own_numbers = {at for literal, at in literals.items() if literal.strip().isdigit()}
+        self._numbers = self._hints + len(hints)
+        hints += numbers
+        self._hint_weight += [0] * len(numbers)
         self._own_lone = {at for literal, at in literals.items() if len(literal.strip()) == 1}
         self._masks += [0] * len(hints)
         self._anchors += [()] * len(hints)
@@ -99,20 +117,22 @@ class Scanner:
                 found[entry] = (match.start(), match.end())
         return found
 
-    def scan(self, text: str) -> tuple[str, tuple[Signal, ...]]:
-        """The light view of `text` and the signals in it, in the order of the entries.
+    def scan(self, text: str) -> Scan:
+        """What is in one message: its light view, the signals in the order of the entries, and whether it
+        has a number that could be an age.
 
         A message that quotes, reports or advises yields its risk cues only as quotations.
         """
         view = canonical(text)
         hits = self._find(view, overlapping=True)
         found = self._confirm(view, hits)
-        second = self.deobfuscator(text, view, self._hint(hits))
+        numbered = bool(hits) and any(i >= self._numbers or i in self._own_numbers for i, _, _ in hits)
+        second = self.deobfuscator(text, view, self._hint(hits) if hits else 0)
         hidden: dict[int, tuple[int, int]] = {}
         if second is not None and second.view != view:
             hidden = {k: v for k, v in self.matches(second.view).items() if k not in found}
         if not found and not hidden:
-            return view, ()
+            return Scan(view, (), numbered)
         light = tokens(text)
         quoting = any(self.entries[k].frame for k in (*found, *hidden))
         signals = [self._signal(k, span_of(view, *found[k], light), False, quoting) for k in found]
@@ -120,15 +140,16 @@ class Scanner:
             signals += [
                 self._signal(k, span_of(second.view, *v, second.spans or light), True, quoting) for k, v in hidden.items()
             ]
-        return view, tuple(signals)
+        return Scan(view, tuple(signals), numbered)
 
     def _hint(self, hits: list[tuple[int, int, int]]) -> int:
         """What a view shows of hiding: 2 three lone letters in a row, 1 a tripled letter, 0 nothing."""
         run, last, hint = 1, -9, 0
         for index, start, _ in hits:
             if index >= self._hints or index in self._own_lone:
-                if index >= self._hints and self._hint_weight[index - self._hints] == 3:
-                    hint = 1
+                weight = 1 if index < self._hints else self._hint_weight[index - self._hints]
+                if weight != 1:
+                    hint = hint or weight // 3
                     continue
                 run = run + 1 if start == last + 2 else 1
                 last = start
