@@ -8,5 +8,18 @@ from underwing.engine.core import ENGINE_VERSION, Engine
 from underwing.engine.memory import judge_in_memory
 from underwing.engine.runner import Runner
 from underwing.engine.state import MemoryState, State
+from underwing.engine.store import Decisions, StoreError
+from underwing.engine.trigger import REVIEW_PHRASE, URGENT_PHRASE
 
-__all__ = ["ENGINE_VERSION", "Engine", "MemoryState", "Runner", "State", "judge_in_memory"]
+__all__ = [
+    "ENGINE_VERSION",
+    "REVIEW_PHRASE",
+    "URGENT_PHRASE",
+    "Decisions",
+    "Engine",
+    "MemoryState",
+    "Runner",
+    "State",
+    "StoreError",
+    "judge_in_memory",
+]

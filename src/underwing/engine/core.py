@@ -7,6 +7,7 @@ Rule for time: the engine knows only `at` of the events. A state's clock never r
 taken as evidence that has decayed since its own time, at the newest state (see `risk/pair.py`).
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import blake2b
 
@@ -93,10 +94,11 @@ class Engine:
         policy: Policy,
         settings: Settings | None = None,
         shadow: Policy | None = None,
-        meaning: "object | None" = None,
+        observer: Callable[[str, PolicyFacts], None] | None = None,
     ) -> None:
+        """`observer` is told the facts that each policy decision was taken on (a backtest collects them)."""
         self.packs, self.settings = packs, settings or Settings()
-        self.meaning = meaning
+        self._observer = observer
         self._scan = packs.scanner.scan
         self.use_policy(policy, shadow)
 
@@ -170,8 +172,6 @@ class Engine:
             actor, weight = fold_payment(actor, short_hash(claims.payment), whom, mark, self.settings)
             if weight:
                 cues.append(structs.replace(mark, signal="payment.same-handle", stage="payment", weight=weight))
-        if opening and direct and parties.target_minor is not False and parties.actor_minor is not None:
-            pass
         if opening and direct and parties.target_minor:
             weight = 0.5 if parties.actor_minor else 1.0
             actor, made = fold_approach(
@@ -417,6 +417,8 @@ class Engine:
             test=test,
             score=round(score, 1),
         )
+        if self._observer is not None:
+            self._observer(event.id, facts)
         wanted = self.policy.decide(facts)
         shadow = self.shadow.decide(facts) if self.shadow is not None else None
         if not wanted or test:

@@ -15,7 +15,7 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 
 from underwing.engine.core import Engine
-from underwing.engine.store import SCHEMA, StoreError, connect
+from underwing.engine.store import SCHEMA, Decisions, StoreError, connect
 from underwing.model import Account, BadEvent, Event, decode_event, encode
 from underwing.policy import QuotaState
 from underwing.risk import ActorState, Facts, PairState, RoomState, TargetState
@@ -128,6 +128,7 @@ class Runner:
                 raise StoreError(f"{path} is in use by another Underwing; stop that one or choose another file") from None
         self._connection = connect(path, durability)
         self._connection.executescript(SCHEMA)
+        self._decisions = Decisions(self._connection)
         self.state = StoredState(self._connection, capacity)
 
     def process(self, events: Sequence[Event]) -> list[Answer]:
@@ -191,30 +192,17 @@ class Runner:
     def decision(self, event: str) -> bytes | None:
         """The decision given for an event id, as it was answered, or None."""
         with self._lock:
-            row = self._connection.execute("SELECT body FROM decisions WHERE event = ?", (event,)).fetchone()
-        return row[0] if row else None
+            return self._decisions.decision(event)
 
     def explain(self, *, actor: str | None = None, target: str | None = None, limit: int = 200) -> list[bytes]:
         """The decisions with reasons about an actor, a target or both (a pair), oldest first."""
-        where = [f"{column} = ?" for column, value in (("actor", actor), ("target", target)) if value is not None]
-        values: list[object] = [value for value in (actor, target) if value is not None]
-        query = "SELECT d.body FROM judged j JOIN decisions d USING (event)"
-        if where:
-            query += " WHERE " + " AND ".join(f"j.{w}" for w in where)
         with self._lock:
-            rows = self._connection.execute(
-                f"{query} ORDER BY j.number DESC LIMIT ?", (*values, limit)  # noqa: S608
-            ).fetchall()
-        return [row[0] for row in reversed(rows)]
+            return self._decisions.explain(actor=actor, target=target, limit=limit)
 
     def recent(self, after: int = 0, limit: int = 100) -> list[tuple[int, bytes]]:
         """(number, decision) of decisions with reasons, numbers above `after`, oldest first."""
         with self._lock:
-            return self._connection.execute(
-                "SELECT j.number, d.body FROM judged j JOIN decisions d USING (event) WHERE j.number > ?"
-                " ORDER BY j.number LIMIT ?",
-                (after, limit),
-            ).fetchall()
+            return self._decisions.recent(after, limit)
 
     def prune(self, before: int) -> int:
         """Forget the answers to quiet events dated before `before` (epoch seconds); how many went.

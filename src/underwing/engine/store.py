@@ -48,3 +48,46 @@ def connect(path: Path | str, durability: Literal["full", "normal"] = "full") ->
     except sqlite3.DatabaseError as error:
         raise StoreError(f"{path} cannot be opened: {error}") from None
     return db
+
+
+class Decisions:
+    """What was decided, read back from a connection of its own (also while the service runs)."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    def of(cls, path: Path | str) -> "Decisions":
+        """Open the file at `path` for reading.
+
+        Raises:
+            StoreError: there is no such file, or it is not Underwing's.
+        """
+        if not Path(path).is_file():
+            raise StoreError(f"{path}: no such file; start the service first or name another with --database")
+        connection = connect(path)
+        connection.execute("PRAGMA query_only = ON")
+        return cls(connection)
+
+    def decision(self, event: str) -> bytes | None:
+        """The decision given for an event id, as it was answered, or None."""
+        row = self._connection.execute("SELECT body FROM decisions WHERE event = ?", (event,)).fetchone()
+        return row[0] if row else None
+
+    def explain(self, *, actor: str | None = None, target: str | None = None, limit: int = 200) -> list[bytes]:
+        """The newest decisions with reasons about an actor, a target or both (a pair), oldest first."""
+        where = [f"{column} = ?" for column, value in (("actor", actor), ("target", target)) if value is not None]
+        values: list[object] = [value for value in (actor, target) if value is not None]
+        query = "SELECT d.body FROM judged j JOIN decisions d USING (event)"
+        if where:
+            query += " WHERE " + " AND ".join(f"j.{w}" for w in where)
+        rows = self._connection.execute(f"{query} ORDER BY j.number DESC LIMIT ?", (*values, limit)).fetchall()
+        return [row[0] for row in reversed(rows)]
+
+    def recent(self, after: int = 0, limit: int = 100) -> list[tuple[int, bytes]]:
+        """(number, decision) of decisions with reasons, numbers above `after`, oldest first."""
+        return self._connection.execute(
+            "SELECT j.number, d.body FROM judged j JOIN decisions d USING (event) WHERE j.number > ?"
+            " ORDER BY j.number LIMIT ?",
+            (after, limit),
+        ).fetchall()

@@ -16,6 +16,7 @@ A pattern is a sequence of elements separated by spaces, each matching whole tok
 ==============  =====================================================================
 
 Patterns are matched at token boundaries; adjacent elements must be neighbours.
+A phrase of a slot or an alternative may have gaps of its own (`(kick .. out|just for me)`).
 """
 
 import re
@@ -26,6 +27,7 @@ from underwing.text.canonical import canonical
 _ELEMENT = re.compile(r"\([^()]*\)\??|<[a-z_0-9]+>\??|[^\s()<>|]+")
 _SAFE = re.compile(r"[\\.^$*+?{}()|\[\]]")
 _TOKEN = "[^ ]+ "
+_GAPS = {"..": f"(?:{_TOKEN}){{0,3}}", "...": f"(?:{_TOKEN}){{0,7}}"}
 BUILT_IN = {"num": r"[0-9]{1,5} ", "word": _TOKEN}
 
 
@@ -60,9 +62,9 @@ def _word(word: str) -> tuple[str, list[str]]:
 
 def _phrase(phrase: str) -> tuple[str, list[str]]:
     """Several words in a row → (regex, search literals of its most telling word)."""
-    parts = [_word(w) for w in phrase.split()]
-    if not parts:
-        raise PatternError("an empty phrase")
+    parts = [(_GAPS[w], [""]) if w in _GAPS else _word(w) for w in phrase.split()]
+    if not any(literals[0] for _, literals in parts):
+        raise PatternError(f"the phrase {phrase!r} has no word")
     literals = max((p[1] for p in parts), key=lambda ls: len(ls[0]))
     return "".join(p[0] for p in parts), literals
 
@@ -111,10 +113,8 @@ def compile_pattern(pattern: str, slots: Mapping[str, list[str]]) -> Compiled:
         optional = len(element) > 1 and element.endswith("?")
         core = element[:-1] if optional else element
         literals: frozenset[str] = frozenset()
-        if core == "..":
-            made = f"(?:{_TOKEN}){{0,3}}"
-        elif core == "...":
-            made = f"(?:{_TOKEN}){{0,7}}"
+        if core in _GAPS:
+            made = _GAPS[core]
         elif core == "BEGIN":
             if position:
                 raise PatternError(f"BEGIN must come first in {pattern!r}")
