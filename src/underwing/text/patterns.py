@@ -6,7 +6,7 @@ A pattern is a sequence of elements separated by spaces, each matching whole tok
 `word`          that word (normalised like any message: accents, case and apostrophes do not matter)
 `word*` `*word` any token that begins / ends so
 `<name>`        any phrase of the slot `name`
-`(a|b c|<n>)`   any of these
+`(a|b c|<n>)`   any of these; brackets may stand in brackets
 `x?`            the element may be missing (`word?`, `<name>?`, `(a|b)?`)
 `..`            up to 3 tokens in between
 `...`           up to 7 tokens in between
@@ -15,16 +15,17 @@ A pattern is a sequence of elements separated by spaces, each matching whole tok
 `?`             a question mark
 ==============  =====================================================================
 
-Patterns are matched at token boundaries; adjacent elements must be neighbours.
+Punctuation in a pattern is passed over, as it is in a message. Patterns are matched at token boundaries; adjacent elements must be neighbours.
 A phrase of a slot or an alternative may have gaps of its own (`(kick .. out|just for me)`).
 """
 
 import re
 from collections.abc import Mapping
+from typing import NoReturn
 
 from underwing.text.canonical import canonical
 
-_ELEMENT = re.compile(r"\([^()]*\)\??|<[a-z_0-9]+>\??|[^\s()<>|]+")
+_PIECE = re.compile(r"<[a-z_0-9]+>\??|\)\?|[()|]|\.{2,3}(?=[\s|)]|$)|[^\s()<>|]+")
 _SAFE = re.compile(r"[\\.^$*+?{}()|\[\]]")
 _TOKEN = "[^ ]+ "
 _GAPS = {"..": f"(?:{_TOKEN}){{0,3}}", "...": f"(?:{_TOKEN}){{0,7}}"}
@@ -44,7 +45,7 @@ def _word(word: str) -> tuple[str, list[str]]:
     prefix, suffix = word.endswith("*"), word.startswith("*") and len(word) > 1
     folded = canonical(word.strip("*")).split()
     if not folded:
-        raise PatternError(f"{word!r} is nothing but punctuation")
+        return "", [""]
     if suffix and prefix:
         raise PatternError(f"{word!r} may have a star on one side only")
     if (prefix or suffix) and len(folded[-1 if prefix else 0]) < 2:
@@ -58,15 +59,6 @@ def _word(word: str) -> tuple[str, list[str]]:
         return f"[^ ]*{body} ", [literal]
     longest = max(folded, key=len)
     return f"{body} ", [f" {longest} "]
-
-
-def _phrase(phrase: str) -> tuple[str, list[str]]:
-    """Several words in a row → (regex, search literals of its most telling word)."""
-    parts = [(_GAPS[w], [""]) if w in _GAPS else _word(w) for w in phrase.split()]
-    if not any(literals[0] for _, literals in parts):
-        raise PatternError(f"the phrase {phrase!r} has no word")
-    literals = max((p[1] for p in parts), key=lambda ls: len(ls[0]))
-    return "".join(p[0] for p in parts), literals
 
 
 class Compiled:
@@ -85,60 +77,113 @@ def compile_pattern(pattern: str, slots: Mapping[str, list[str]]) -> Compiled:
     Raises:
         PatternError: unknown slot, unbalanced brackets, or a pattern that nothing anchors.
     """
-    if re.sub(_ELEMENT, "", pattern).strip():
-        raise PatternError(f"cannot read {re.sub(_ELEMENT, '', pattern).strip()!r} in {pattern!r}")
-    regex: list[str] = []
-    required: list[frozenset[str]] = []
-
-    def alternatives(body: str) -> tuple[str, frozenset[str]]:
-        made: list[str] = []
-        literals: set[str] = set()
-        for option in body.split("|"):
-            option = option.strip()
-            slot = re.fullmatch(r"<([a-z_0-9]+)>", option)
-            phrases = slot_phrases(slot[1]) if slot else [option]
-            for phrase in phrases:
-                expression, found = _phrase(phrase)
-                made.append(expression)
-                literals.update(found)
-        return "(?:" + "|".join(sorted(set(made), key=lambda m: (-len(m), m))) + ")", frozenset(literals)
-
-    def slot_phrases(name: str) -> list[str]:
-        if name not in slots:
-            raise PatternError(f"unknown slot <{name}> in {pattern!r}")
-        return slots[name]
-
-    elements = _ELEMENT.findall(pattern)
-    for position, element in enumerate(elements):
-        optional = len(element) > 1 and element.endswith("?")
-        core = element[:-1] if optional else element
-        literals: frozenset[str] = frozenset()
-        if core in _GAPS:
-            made = _GAPS[core]
-        elif core == "BEGIN":
-            if position:
-                raise PatternError(f"BEGIN must come first in {pattern!r}")
-            regex.append("^ ")
-            continue
-        elif core == "END":
-            made = "$"
-        elif core == "?":
-            made, literals = r"\? ", frozenset([" ? "])
-        elif core.startswith("<") and core[1:-1] in BUILT_IN:
-            made = BUILT_IN[core[1:-1]]
-        elif core.startswith("<"):
-            made, literals = alternatives(core)
-        elif core.startswith("("):
-            made, literals = alternatives(core[1:-1])
-        else:
-            made, found = _word(core)
-            literals = frozenset(found)
-        if optional:
-            made = f"(?:{made})?"
-        elif literals:
-            required.append(literals)
-        regex.append(made)
+    reader = _Reader(pattern, slots)
+    regex, required = reader.sequence(0)
     if not required:
         raise PatternError(f"{pattern!r} has no word that it needs")
-    head = "" if elements[0] == "BEGIN" else " "
-    return Compiled(head + "".join(regex), required)
+    return Compiled(regex if regex.startswith("^") else f" {regex}", required)
+
+
+class _Reader:
+    """Recursive descent over the pieces of one pattern."""
+
+    def __init__(self, pattern: str, slots: Mapping[str, list[str]]) -> None:
+        self._pattern, self._slots = pattern, slots
+        self._pieces = _PIECE.findall(pattern)
+        self._at = 0
+
+    def _fail(self, why: str) -> NoReturn:
+        raise PatternError(f"{why} in {self._pattern!r}")
+
+    def sequence(self, depth: int) -> tuple[str, list[frozenset[str]]]:
+        """Elements up to the end, or inside brackets up to `|` or `)`: (regex, required literals)."""
+        regex: list[str] = []
+        required: list[frozenset[str]] = []
+        while self._at < len(self._pieces):
+            piece = self._pieces[self._at]
+            if depth and piece in ("|", ")", ")?"):
+                break
+            self._at += 1
+            made, literals, optional = self._element(piece, depth, first=not regex)
+            if optional:
+                made = f"(?:{made})?"
+            elif literals:
+                required.append(literals)
+            regex.append(made)
+        return "".join(regex), required
+
+    def _element(self, piece: str, depth: int, *, first: bool) -> tuple[str, frozenset[str], bool]:
+        """One element: (regex, its search literals, whether it may be missing)."""
+        nothing: frozenset[str] = frozenset()
+        if piece == "(":
+            made, literals = self._group(depth + 1)
+            closing = self._pieces[self._at - 1]
+            return made, literals, closing == ")?"
+        if piece in (")", ")?", "|"):
+            self._fail(f"a stray {piece!r}")
+        if piece in _GAPS:
+            return _GAPS[piece], nothing, False
+        if piece == "BEGIN":
+            if depth or not first:
+                self._fail("BEGIN that does not come first")
+            return "^ ", nothing, False
+        if piece == "END":
+            return "$", nothing, False
+        if piece == "?":
+            return r"\? ", frozenset([" ? "]), False
+        optional = piece.endswith("?")
+        core = piece[:-1] if optional else piece
+        if core.startswith("<"):
+            name = core[1:-1]
+            if name in BUILT_IN:
+                return BUILT_IN[name], nothing, optional
+            if name not in self._slots:
+                self._fail(f"unknown slot <{name}>")
+            return *self._slot(name), optional
+        made, found = _word(core)
+        return made, frozenset(found) if made else nothing, optional and bool(made)
+
+    def _group(self, depth: int) -> tuple[str, frozenset[str]]:
+        """What stands between brackets; the opening one was read, the closing one is read here."""
+        options: list[str] = []
+        literals: set[str] = set()
+        anchored = True
+        while True:
+            made, required = self.sequence(depth)
+            if not made:
+                self._fail("an empty alternative")
+            options.append(made)
+            if required:
+                literals |= max(required, key=_telling)
+            else:
+                anchored = False
+            if self._at >= len(self._pieces):
+                self._fail("a bracket that is never closed")
+            self._at += 1
+            if self._pieces[self._at - 1] != "|":
+                break
+        return _any_of(options), frozenset(literals if anchored else ())
+
+    def _slot(self, name: str) -> tuple[str, frozenset[str]]:
+        """All phrases of a slot as one alternative. Slots do not name other slots."""
+        options: list[str] = []
+        literals: set[str] = set()
+        for phrase in self._slots[name]:
+            made, required = _Reader(phrase, {}).sequence(0)
+            if not required:
+                self._fail(f"the phrase {phrase!r} of <{name}>, which needs no word,")
+            options.append(made)
+            literals |= max(required, key=_telling)
+        if not options:
+            self._fail(f"the empty slot <{name}>")
+        return _any_of(options), frozenset(literals)
+
+
+def _telling(literals: frozenset[str]) -> int:
+    """How telling a required element is: the length of its shortest search literal."""
+    return min(map(len, literals))
+
+
+def _any_of(options: list[str]) -> str:
+    """One of `options`, the longest first, each once."""
+    return "(?:" + "|".join(sorted(set(options), key=lambda o: (-len(o), o))) + ")"
