@@ -112,8 +112,8 @@ def fold_pair(
         elif stage in ACTOR_STAGES:
             novelty = 1.0
             if stage in recent:
-                again = any(c.signal == cue.signal for c in (*kept, *added))
-                novelty = settings.repeat if again else settings.sibling
+                again = sum(c.signal == cue.signal for c in (*kept, *added))
+                novelty = settings.repeat**again if again else settings.sibling
             context = parties.multiplier(stage, "deceive" in recent or stage == "deceive", settings)
             add(cue, cue.weight * context * novelty, cue.signal, stage)
             if stage not in recent:
@@ -121,7 +121,7 @@ def fold_pair(
                     bonus = BONUS.get((before, stage), 0.0)
                     if bonus:
                         add(cue, bonus * context, f"order.{before}+{stage}", stage)
-            if 0 < cue.at - refused <= settings.insist_window:
+            if refused and 0 < cue.at - refused <= settings.insist_window:
                 add(cue, settings.insists * context, "order.refuse+insist", stage)
                 refused = 0
             stages[stage] = max(stages.get(stage, 0), cue.at)

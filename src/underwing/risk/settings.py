@@ -27,7 +27,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """With a threat and a demand together on the fast clock, this score is already `urgent`."""
 
     repeat: float = 0.25
-    """Novelty of the same entry again."""
+    """Novelty of the same entry again; to the power of how often it is still remembered."""
     sibling: float = 0.6
     """Novelty of another entry of a stage already seen."""
     memory: float = 7 * DAY

@@ -7,6 +7,7 @@ Look-alikes come from the Unicode confusables list (UTS #39) through `confusable
 import re
 import unicodedata
 from functools import cache
+from itertools import pairwise
 
 import re2
 from confusable_homoglyphs import confusables
@@ -181,15 +182,17 @@ class Deobfuscator:
             if len(run) < 3:
                 result.extend(run)
             else:
-                gaps = [run[i + 1][1] - run[i][2] for i in range(len(run) - 1)]
-                narrow = min(gaps)
-                word = [run[0]]
-                for gap, piece in zip(gaps, run[1:], strict=True):
-                    if gap > narrow:
-                        result.extend(self._segment(word))
-                        word = []
-                    word.append(piece)
-                result.extend(self._segment(word))
+                gaps = [after[1] - before[2] for before, after in pairwise(run)]
+                words = [[run[0]]]
+                for index, piece in enumerate(run[1:]):
+                    beside = gaps[max(0, index - 1) : index + 2]
+                    if gaps[index] > min(beside):
+                        words.append([])
+                    words[-1].append(piece)
+                for word in words:
+                    # Wider gaps mark the words; without them the vocabulary has to.
+                    whole = ("".join(t for t, _, _ in word), word[0][1], word[-1][2])
+                    result.extend([whole] if len(words) > 1 else self._segment(word))
             run.clear()
 
         for piece in pieces:

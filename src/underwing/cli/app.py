@@ -1,0 +1,38 @@
+"""The command line's table of contents."""
+
+import typer
+
+from underwing import __version__
+from underwing.cli import data, judge, service
+
+app = typer.Typer(
+    name="underwing",
+    help="Child safety for platforms with chat: events in, explained and early warnings out.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(shown: bool) -> None:
+    if shown:
+        typer.echo(f"underwing {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Child safety for platforms with chat: events in, explained and early warnings out."""
+
+
+app.command()(service.serve)
+app.command()(service.demo)
+app.command()(judge.replay)
+app.command()(judge.evaluate)
+app.command()(judge.backtest)
+app.command()(data.explain)
+app.add_typer(data.packs, name="packs")
+app.add_typer(data.keys, name="keys")
+app.add_typer(data.policy, name="policy")

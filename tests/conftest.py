@@ -1,0 +1,92 @@
+"""Shared by all tests: a small pack of its own, an engine over it, and events by hand."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from underwing.engine import Engine
+from underwing.model import Account, Message
+from underwing.packs import Packs, load_packs
+from underwing.policy import load_policy
+
+START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+PACK = """
+format = 1
+lang = "xx"
+version = "1"
+[sources]
+own = "a test"
+[slots]
+kin = ["mum", "dad", "parents"]
+[claims]
+age = ["(im|i am) <num> (years|yo|END)"]
+"""
+
+ENTRIES = {
+    "isolate.secrecy": ("isolate", 1.2, "dont tell"),
+    "risk_check.alone": ("risk_check", 1.0, "home alone"),
+    "image_request.self": ("image_request", 1.0, "picture of you"),
+    "threat.expose": ("threat", 2.2, "everyone will see"),
+    "payment.demand": ("payment", 1.2, "pay me"),
+    "go_live.obey": ("go_live", 1.8, "camera on now"),
+    "pressure.insist": ("pressure", 0.7, "come on"),
+    "refuse.no": ("refuse", 0.5, "no way"),
+    "distress.plead": ("distress", 0.8, "im scared"),
+    "protective.include": ("protective", -1.5, "bring your mum"),
+}
+
+
+def write_pack(directory: Path) -> Path:
+    """A pack of plain phrases, so that a test says exactly which cues a message carries."""
+    text = PACK
+    for name, (stage, weight, phrase) in ENTRIES.items():
+        direction = "from_child" if stage in ("refuse", "distress") else "any" if stage == "protective" else "to_child"
+        text += f"""
+[[entry]]
+id = "{name}"
+stage = "{stage}"
+act = "tell"
+direction = "{direction}"
+weight = {weight}
+source = "own"
+match = ["{phrase}"]
+examples = ["{phrase}", "so {phrase} ok"]
+counter = ["hello", "good night"]
+"""
+    directory.mkdir(exist_ok=True)
+    (directory / "xx.toml").write_text(text, encoding="utf-8")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def small_packs(tmp_path_factory: pytest.TempPathFactory) -> Packs:
+    return load_packs(write_pack(tmp_path_factory.mktemp("packs")), builtin=False)
+
+
+@pytest.fixture(scope="session")
+def all_packs() -> Packs:
+    return load_packs()
+
+
+@pytest.fixture
+def engine(small_packs: Packs) -> Engine:
+    return Engine(small_packs, load_policy())
+
+
+def message(number: int, sender: str, to: str | list[str], text: str, *, after: float = 0, **more: object) -> Message:
+    """Message `number`, `after` seconds past the start (default: a minute for each number)."""
+    values: dict[str, object] = {
+        "id": f"m{number}", "at": START + timedelta(seconds=after or 60 * number), "surface": "dm",
+        "conversation": "c", "sender": sender, "to": [to] if isinstance(to, str) else to, "text": text,
+    }  # fmt: skip
+    return Message(**{**values, **more})  # type: ignore[arg-type]
+
+
+def child(name: str, age: int = 13) -> Account:
+    return Account(id=name, declared_age=age, minor=True)
+
+
+def adult(name: str, age: int = 30) -> Account:
+    return Account(id=name, declared_age=age, minor=False)
