@@ -1,0 +1,384 @@
+"""The ASGI application: routes, who may use them, and the life of the service around them."""
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+
+import msgspec
+
+from underwing.engine import Runner, StoreError
+from underwing.server import page as pages
+from underwing.server.answers import Health, Readiness
+from underwing.server.events import Events
+from underwing.server.explain import explain
+from underwing.server.http import (
+    ClientGone,
+    Receive,
+    Refusal,
+    Request,
+    Response,
+    Scope,
+    Send,
+    Sender,
+    segment,
+)
+from underwing.server.ingest import Ingest
+from underwing.server.keys import Keys
+from underwing.server.limits import Rates, read_body
+from underwing.server.logs import note
+from underwing.server.metrics import CONTENT_TYPE, Metrics
+from underwing.server.openapi import describe
+from underwing.server.settings import Settings
+from underwing.server.watch import PolicyWatch
+
+Handler = Callable[..., Awaitable[Response | None]]
+_FORM = b"application/x-www-form-urlencoded"
+_FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
+_LOOPBACK = ("127.0.0.1", "::1")
+EVENTS, DECISIONS, EXPLAIN, OPERATE = (
+    frozenset(roles.split())
+    for roles in ("platform operator", "platform reviewer operator", "reviewer operator", "operator")
+)
+
+
+class Route(NamedTuple):
+    """What answers a method on a path, and the roles that may ask (None: everybody)."""
+
+    name: str
+    handler: Handler
+    roles: frozenset[str] | None = None
+    cookie: bool = False
+
+
+class App:
+    """The service as an ASGI application. Give it its engine with `attach` when it is not there yet."""
+
+    def __init__(self, runner: Runner | None, keys: Keys, settings: Settings) -> None:
+        self.settings, self.keys = settings, keys
+        self.metrics = Metrics()
+        self.sessions = pages.Sessions()
+        if settings.ticket:
+            self.sessions.invite(settings.ticket)
+        self._runner = runner
+        self._ingest: Ingest | None = None
+        self._events: Events | None = None
+        self._watch: PolicyWatch | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._page, self._send = pages.Page(), Sender(https=settings.https)
+        self._rates = Rates(settings.rate)
+        self._openapi = Response(msgspec.json.encode(describe()))
+        self.on_start: Callable[[], Awaitable[None]] | None = None
+        """Run when the service starts: where a slow engine is loaded and attached."""
+        get = "GET"
+        self._exact: dict[bytes, dict[str, Route]] = {}
+        exact = self._exact
+        exact[b"/v1/events"] = {"POST": Route("events", self._post_events, EVENTS)}
+        exact[b"/v1/explain/pair"] = {get: Route("explain_pair", self._explain_pair, EXPLAIN, True)}
+        exact[b"/v1/recent"] = {get: Route("recent", self._recent, EXPLAIN, True)}
+        exact[b"/healthz"] = {get: Route("healthz", self._healthz)}
+        exact[b"/readyz"] = {get: Route("readyz", self._readyz)}
+        exact[b"/metrics"] = {get: Route("metrics", self._metrics)}
+        exact[b"/openapi.json"] = {get: Route("openapi", self._describe)}
+        exact[b"/"] = {get: Route("page", self._home)}
+        exact[b"/sign-in"] = {"POST": Route("sign_in", self._sign_in)}
+        exact[b"/sign-out"] = {"POST": Route("sign_out", self._sign_out)}
+        self._prefixed: dict[bytes, dict[str, Route]] = {
+            b"/v1/decisions/": {get: Route("decisions", self._decision, DECISIONS, True)},
+            b"/v1/explain/actor/": {
+                get: Route("explain_actor", partial(self._explain_one, "actor"), EXPLAIN, True)
+            },
+            b"/v1/explain/target/": {
+                get: Route("explain_target", partial(self._explain_one, "target"), EXPLAIN, True)
+            },
+        }
+
+    # -- life -------------------------------------------------------------------------------------------
+
+    def attach(self, runner: Runner) -> None:
+        """Begin to serve from `runner`. Call it in the event loop.
+
+        Raises:
+            PolicyError: the policy file of the settings is invalid.
+        """
+        settings = self.settings
+        self._runner = runner
+        self._ingest = ingest = Ingest(
+            runner, self.metrics, max_waiting=settings.max_waiting, max_ahead=settings.max_ahead
+        )
+        self._events = Events(ingest, self.metrics, self._rates, settings, self._send)
+        if settings.policy or settings.shadow:
+            self._watch = watch = PolicyWatch(settings.policy, settings.shadow)
+            runner.engine.use_policy(*watch.policies())
+            self._keep(watch.follow(runner.engine, ingest, self.metrics))
+
+    def invite(self) -> str:
+        """A ticket for one sign-in to the page within a quarter of an hour: `/?key=<ticket>`."""
+        return self.sessions.invite()
+
+    def _keep(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def start(self) -> None:
+        """Begin: with the engine given at first, or by loading one."""
+        if self._runner is not None:
+            self.attach(self._runner)
+        elif self.on_start is not None:
+            self._keep(self.on_start())
+
+    async def stop(self) -> None:
+        """End: finish what was taken in, then stop the thread. The runner stays open; it is the caller's."""
+        self._stopping = True
+        for task in list(self._tasks):
+            task.cancel()
+        if self._ingest is not None:
+            await self._ingest.close()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            try:
+                if message["type"] == "lifespan.startup":
+                    await self.start()
+                elif message["type"] == "lifespan.shutdown":
+                    await self.stop()
+            except Exception as error:
+                note("lifespan_fault", logging.ERROR, error, problem=str(error))
+                await send({"type": message["type"] + ".failed", "message": str(error)})
+                return
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+
+    # -- requests ---------------------------------------------------------------------------------------
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI entry."""
+        if scope["type"] == "lifespan":
+            return await self._lifespan(receive, send)
+        if scope["type"] != "http":
+            await send({"type": "websocket.close"})
+            return None
+        began = time.perf_counter()
+        request = Request(scope, receive, send)
+        status = 499
+        try:
+            try:
+                response = await self._answer(request)
+            except Refusal as refusal:
+                self.metrics.rejected.labels(refusal.code).inc()
+                response = refusal.response()
+            except (sqlite3.Error, StoreError) as error:
+                note("store_fault", logging.ERROR, error, request=request.id, route=request.route)
+                response = Refusal(503, "store_unavailable", "the store cannot be read; try again").response()
+            except ClientGone:
+                response = None
+            except Exception as error:
+                note("fault", logging.ERROR, error, request=request.id, route=request.route)
+                self.metrics.faults.labels("request").inc()
+                response = Refusal(500, "internal", "something failed inside; try again").response()
+            else:
+                status = 200
+            if response is not None:
+                status = response.status
+                await self._send.send(request, response)
+        finally:
+            took = time.perf_counter() - began
+            route = request.route or "none"
+            self.metrics.latency.labels(route).observe(took)
+            self.metrics.requests.labels(route, str(status)).inc()
+            note(
+                "request", request=request.id, route=route, status=status, ms=round(took * 1000, 2),
+                key=request.key, **request.counts,
+            )  # fmt: skip
+
+    async def _answer(self, request: Request) -> Response | None:
+        routes, rest = self._exact.get(request.path), None
+        if routes is None:
+            for prefix, found in self._prefixed.items():
+                if request.path.startswith(prefix):
+                    routes, rest = found, request.path[len(prefix) :]
+                    break
+            if routes is None or (rest is not None and (not rest or b"/" in rest)):
+                raise Refusal(404, "not_found", "there is nothing here; see /openapi.json")
+        method = "GET" if request.method == "HEAD" else request.method
+        route = routes.get(method)
+        if route is None:
+            allowed = ", ".join([*routes, *(["HEAD"] if "GET" in routes else [])])
+            raise Refusal(
+                405, "method_not_allowed", f"use {allowed} here", headers=((b"allow", allowed.encode()),)
+            )
+        request.route = route.name
+        if route.roles is not None:
+            request.key = self._authorise(request, route.roles, cookie=route.cookie)
+            self._rates.check(request.key)
+            if route.name != "events":
+                self._rates.charge(request.key, 1)
+        if rest is None:
+            return await route.handler(request)
+        return await route.handler(request, segment(rest))
+
+    def _authorise(self, request: Request, roles: frozenset[str], *, cookie: bool = False) -> str:
+        """The id of the key (or "page" for a ticket's session) that asks."""
+        given = request.header(b"authorization")
+        if given is None:
+            session = self._session(request) if cookie else None
+            if session is not None:
+                return session or "page"
+            raise _unauthorised("this needs a key: Authorization: Bearer <key>", b"")
+        scheme, _, token = given.partition(b" ")
+        key = self.keys.find(token.strip().decode("latin-1")) if scheme.lower() == b"bearer" else None
+        if key is None:
+            raise _unauthorised("the key is not known or was revoked", b', error="invalid_token"')
+        if key.role not in roles:
+            raise Refusal(403, "forbidden", f"a {key.role} key may not do this")
+        return key.id
+
+    def _session(self, request: Request) -> str | None:
+        value = request.cookie(pages.COOKIE)
+        key = self.sessions.find(value) if value else None
+        return None if key is None or (key and not self.keys.is_live(key)) else key
+
+    @property
+    def _ready(self) -> Ingest:
+        if self._ingest is None or not self._ingest.alive:
+            raise Refusal(503, "not_ready", "the service starts or stops; try again in 1 s", retry_after=1)
+        return self._ingest
+
+    # -- routes -----------------------------------------------------------------------------------------
+
+    async def _post_events(self, request: Request) -> Response | None:
+        _ = self._ready
+        assert self._events is not None
+        return await self._events.post(request)
+
+    async def _decision(self, request: Request, event: str) -> Response:
+        ingest = self._ready
+        body = await ingest.call(partial(ingest.runner.decision, event))
+        if body is None:
+            raise Refusal(404, "unknown_event", "no decision was given for this id")
+        return Response(body)
+
+    async def _explain_pair(self, request: Request) -> Response:
+        query = request.query()
+        if not query.get("actor") or not query.get("target"):
+            raise Refusal(400, "bad_query", "give both: ?actor=<account>&target=<account>")
+        return await self._explain(query["actor"], query["target"])
+
+    async def _explain_one(self, side: str, request: Request, id: str) -> Response:
+        return await (self._explain(id, None) if side == "actor" else self._explain(None, id))
+
+    async def _explain(self, actor: str | None, target: str | None) -> Response:
+        ingest = self._ready
+        found = await ingest.call(partial(explain, ingest.runner, actor, target))
+        if found is None:
+            raise Refusal(404, "nothing_known", "no decision with reasons is kept about this")
+        return Response(msgspec.json.encode(found))
+
+    async def _recent(self, request: Request) -> Response:
+        query = request.query()
+        after, limit = _number(query, "after", 0, 2**53), _number(query, "limit", 1, 500)
+        ingest = self._ready
+        found = await ingest.call(partial(pages.recent, ingest.runner, after, limit or 100))
+        if b"text/html" in (request.header(b"accept") or b""):
+            return self._page.rows(found)
+        return Response(msgspec.json.encode(found))
+
+    async def _healthz(self, request: Request) -> Response:
+        return Response(msgspec.json.encode(Health(status="ok")))
+
+    async def _readyz(self, request: Request) -> Response:
+        ingest, runner = self._ingest, self._runner
+        store = "loading" if ingest is None else "ok" if ingest.store_ok else "the last write failed"
+        if self._stopping or (ingest is not None and not ingest.alive):
+            store = "stopping"
+        errors = self._watch.errors if self._watch else {}
+        details = {f"{kind}_problem": problem for kind, problem in errors.items()}
+        if runner is not None:
+            details |= msgspec.structs.asdict(runner.engine.versions)
+        answer = Readiness(
+            ready=store == "ok",
+            packs="loading" if runner is None else "ok",
+            store=store,
+            policy="loading" if runner is None else "invalid; the last good one is kept" if errors else "ok",
+            details=details,
+        )
+        return Response(msgspec.json.encode(answer), status=200 if answer.ready else 503)
+
+    async def _metrics(self, request: Request) -> Response:
+        client = request.scope.get("client")
+        local = self.settings.loopback and client is not None and client[0] in _LOOPBACK
+        forwarded = any(request.header(name) is not None for name in _FORWARDED)
+        bare = local and not forwarded and request.header(b"authorization") is None
+        if not (bare and self.settings.open_metrics):
+            request.key = self._authorise(request, OPERATE)
+        return Response(await asyncio.to_thread(self.metrics.text), type=CONTENT_TYPE)
+
+    async def _describe(self, request: Request) -> Response:
+        return self._openapi
+
+    # -- the page ---------------------------------------------------------------------------------------
+
+    async def _home(self, request: Request) -> Response:
+        ticket = request.query().get("key")
+        if ticket is not None:
+            if not self.sessions.redeem(ticket):
+                return self._page.sign_in("This link was used or has run out; sign in with a key.", 401)
+            return pages.redirect(b"/", pages.cookie(self.sessions.open(""), https=self.settings.https))
+        if self._session(request) is None:
+            return self._page.sign_in()
+        ingest = self._ready
+        found = await ingest.call(partial(pages.recent, ingest.runner, None, pages.SHOWN))
+        return self._page.page(found)
+
+    async def _sign_in(self, request: Request) -> Response:
+        self._own_page(request)
+        if request.media_type() != _FORM:
+            raise Refusal(415, "unsupported_type", "a form is expected here")
+        body = await read_body(request.receive, request.declared_length(), 4096, "a form")
+        token = parse_qs(body.decode("latin-1")).get("key", [""])[0].strip()
+        key = self.keys.find(token)
+        if key is None or key.role not in EXPLAIN:
+            if key is None:
+                return self._page.sign_in("This key is not known or was revoked.", 401)
+            return self._page.sign_in("This key is not a reviewer's.", 403)
+        request.key = key.id
+        return pages.redirect(b"/", pages.cookie(self.sessions.open(key.id), https=self.settings.https))
+
+    async def _sign_out(self, request: Request) -> Response:
+        self._own_page(request)
+        self.sessions.close(request.cookie(pages.COOKIE) or "")
+        return pages.redirect(b"/", pages.cookie("", https=self.settings.https))
+
+    @staticmethod
+    def _own_page(request: Request) -> None:
+        """Forms are taken from our own page only, as far as the browser tells."""
+        if request.header(b"sec-fetch-site") not in (None, b"same-origin", b"none"):
+            raise Refusal(403, "foreign_form", "this form is taken from this service's own page only")
+
+
+def _unauthorised(message: str, more: bytes) -> Refusal:
+    return Refusal(
+        401, "unauthorized", message, headers=((b"www-authenticate", b'Bearer realm="underwing"' + more),)
+    )
+
+
+def _number(query: dict[str, str], name: str, least: int, most: int) -> int | None:
+    value = query.get(name)
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) <= 16 and least <= int(value) <= most):
+        raise Refusal(400, "bad_query", f"{name} is a whole number from {least} to {most}")
+    return int(value)
+
+
+def create_app(runner: Runner | None, keys: Keys, settings: Settings | None = None) -> App:
+    """The ASGI application over `runner` (None: it is attached later and the service says "not ready")."""
+    return App(runner, keys, settings or Settings())

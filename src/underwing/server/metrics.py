@@ -1,0 +1,106 @@
+"""What is counted, for Prometheus: a registry for each application, labels only from closed lists."""
+
+from collections import Counter as Tally
+from collections.abc import Iterable
+
+import msgspec
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from underwing.engine.runner import Answer
+from underwing.model import Event
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4.encode()
+_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class _Seen(msgspec.Struct):
+    signal: str
+    event: str
+
+
+class _Glance(msgspec.Struct):
+    event: str
+    level: str
+    reasons: list[_Seen]
+    test: bool = False
+
+
+class Metrics:
+    """The service's counters and gauges, and how they are written out."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._glance = msgspec.json.Decoder(_Glance).decode
+        self.events = Counter(
+            "underwing_events",
+            "Events decided on, by type and surface.",
+            ["type", "surface"],
+            registry=registry,
+        )
+        self.repeated = Counter(
+            "underwing_events_repeated", "Events that had been answered before.", registry=registry
+        )
+        self.rejected = Counter(
+            "underwing_rejected", "Events and requests refused, by reason.", ["reason"], registry=registry
+        )
+        self.decisions = Counter("underwing_decisions", "Decisions, by level.", ["level"], registry=registry)
+        self.signals = Counter(
+            "underwing_signals", "Signals that decided, by their id.", ["signal"], registry=registry
+        )
+        self.tests = Counter("underwing_test_decisions", "Decisions on test phrases.", registry=registry)
+        self.latency = Histogram(
+            "underwing_request_seconds",
+            "Time to answer a request.",
+            ["route"],
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self.requests = Counter("underwing_requests", "Requests.", ["route", "status"], registry=registry)
+        self.waiting = Gauge("underwing_queue_events", "Events waiting for the engine.", registry=registry)
+        self.batch = Histogram(
+            "underwing_batch_events", "Events committed together.",
+            buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000), registry=registry,
+        )  # fmt: skip
+        self.faults = Counter("underwing_faults", "Events that failed inside.", ["kind"], registry=registry)
+        self.policy_invalid = Gauge(
+            "underwing_policy_invalid",
+            "1 while the last good policy is kept instead of its file.",
+            registry=registry,
+        )
+        self.policy_reloads = Counter(
+            "underwing_policy_reloads", "Policy files taken over.", registry=registry
+        )
+
+    def count(self, events: Iterable[Event], answers: Iterable[Answer]) -> None:
+        """Count a committed batch."""
+        kinds: Tally[tuple[str, str]] = Tally()
+        levels: Tally[str] = Tally()
+        signals: Tally[str] = Tally()
+        repeated = tests = size = 0
+        for event, answer in zip(events, answers, strict=True):
+            size += 1
+            if answer.repeated:
+                repeated += 1
+                continue
+            kinds[str(event.__struct_config__.tag), getattr(event, "surface", "")] += 1
+            seen = self._glance(answer.body)
+            if seen.test:
+                tests += 1
+                continue
+            levels[seen.level] += 1
+            if seen.reasons:
+                signals.update(reason.signal for reason in seen.reasons if reason.event == seen.event)
+        for (kind, surface), n in kinds.items():
+            self.events.labels(kind, surface).inc(n)
+        for level, n in levels.items():
+            self.decisions.labels(level).inc(n)
+        for signal, n in signals.items():
+            self.signals.labels(signal).inc(n)
+        self.repeated.inc(repeated)
+        self.tests.inc(tests)
+        self.batch.observe(size)
+
+    def text(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,95 @@
+"""Everything an operator can set, in one frozen value; `docs/settings.md` explains each."""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, ValidationError, convert, structs
+
+PREFIX = "UNDERWING_"
+_Positive = Annotated[int, Meta(ge=1)]
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; names it and says what is wrong."""
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The service's settings. Each can be given as `UNDERWING_<NAME>` or as `--<name>` to the server."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8610
+    """The TCP port; 0 lets the system choose."""
+    database: str = "underwing.db"
+    """The SQLite file with state, decisions and keys."""
+    durability: Literal["full", "normal"] = "full"
+    """`full` outlives a loss of power, `normal` the death of the process."""
+    capacity: _Positive = 200_000
+    """Entries of each kind of state kept in memory."""
+    packs: str = ""
+    """A directory of signal packs laid over the shipped ones; read at the start only."""
+    policy: str = ""
+    """A policy file; empty means the shipped one. Followed while the service runs."""
+    shadow: str = ""
+    """A policy file that only tells what it would have done; followed as well."""
+    max_body: _Positive = 32 * 1024 * 1024
+    """The largest NDJSON body, in bytes."""
+    max_lines: _Positive = 50_000
+    """The most lines of an NDJSON body."""
+    max_bodies: _Positive = 4
+    """NDJSON bodies taken in at the same time; further ones wait their turn."""
+    max_waiting: _Positive = 10_000
+    """Single events waiting for the engine; beyond, new ones are told to come back."""
+    max_ahead: Annotated[int, Meta(ge=0)] = 600
+    """How far in the future an event's `at` may lie, in seconds."""
+    rate: _Positive = 50_000
+    """Events per second allowed to each key."""
+    read_seconds: _Positive = 30
+    """How long a client may take to send a body."""
+    drain_seconds: _Positive = 30
+    """How long a stop waits for requests under way."""
+    open_metrics: bool = True
+    """Whether `/metrics` needs no key from this machine, while the service listens on loopback only."""
+    https: bool = False
+    """Whether a proxy in front speaks HTTPS: cookies become Secure, and HSTS is sent."""
+    ticket: str = ""
+    """A sign-in ticket for the page, good for one use: `/?key=<ticket>`. At least 32 characters."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least level that is logged; a request is `info`."""
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        return self.host in ("127.0.0.1", "::1", "localhost")
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] | None = None, **given: Any) -> "Settings":
+        """The settings of the environment, with those in `given` (not None) before them.
+
+        Raises:
+            SettingsError: an unknown `UNDERWING_` variable, or a value that does not fit.
+        """
+        environ = os.environ if environ is None else environ
+        names = {PREFIX + field.name.upper(): field.name for field in structs.fields(cls)}
+        values: dict[str, Any] = {}
+        for variable, value in environ.items():
+            if variable.startswith(PREFIX):
+                if variable not in names:
+                    raise SettingsError(f"{variable} is not a setting; known are {', '.join(sorted(names))}")
+                values[names[variable]] = value
+        values.update({name: value for name, value in given.items() if value is not None})
+        made: dict[str, Any] = {}
+        for field in structs.fields(cls):
+            if field.name in values:
+                try:
+                    made[field.name] = convert(values[field.name], field.type, strict=False)
+                except ValidationError as error:
+                    raise SettingsError(f"{field.name} ({PREFIX}{field.name.upper()}): {error}") from None
+                del values[field.name]
+        if values:
+            raise SettingsError(f"{', '.join(values)}: no such setting")
+        settings = cls(**made)
+        if settings.ticket and len(settings.ticket) < 32:
+            raise SettingsError("ticket: use at least 32 random characters, it opens the page")
+        return settings
