@@ -7,6 +7,7 @@ here; look-alikes, leet and spacing are `deobfuscate`'s job.
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _APOSTROPHES = "'’‘`´ʼ′"
 _ELISION = re.compile(r"\b([cdjlmnst]|qu|jusqu|lorsqu|puisqu)['’ʼ´`](?=\w)")
@@ -73,6 +74,7 @@ _TABLE = _Table()
 _ASCII = bytes(ord(piece) if len(piece := _fold(chr(code).lower())) == 1 else code for code in range(256))
 _ASCII_DELETED = b"'`"
 _ASCII_WIDER = tuple((mark.encode(), _fold(mark).encode()) for mark in "?$@+&%[^")
+_ASCII_TOKEN = re.compile(r"[?$@+&%^]|\[[a-z0-9'`]*|[a-z0-9'`]+")
 _ASCII_PLAIN = b"abcdefghijklmnopqrstuvwxyz 0123456789"
 """Signs that become tokens of their own, by single replacements after the one-to-one table."""
 
@@ -106,36 +108,51 @@ def tokens(text: str) -> list[tuple[str, int, int]]:
 
     Agrees with `canonical`: joining the tokens gives the same view. Slower; used once something matched.
     """
+    if text.isascii():
+        lowered = _ELISION.sub(r"\1 ", text.lower()) if "'" in text or "`" in text else text.lower()
+        pieces = ((m.group(), m.start(), m.end()) for m in _ASCII_TOKEN.finditer(lowered))
+        bare = ((word.replace("'", "").replace("`", ""), start, end) for word, start, end in pieces)
+        return [(word, start, end) for word, start, end in bare if word]
+    split_at = _elisions(text) if any(mark in text for mark in _APOSTROPHES) else frozenset()
+    found: list[tuple[str, int, int]] = []
+    word = ""
+    start = end = 0
+    for index, original in enumerate(text):
+        if index in split_at:
+            pieces_of: tuple[str, ...] = (" ",)
+        else:
+            pieces_of = _pieces(original)
+        for piece in pieces_of:
+            if piece != " ":
+                if not word:
+                    start = index
+                word += piece
+                end = index + 1
+            elif word:
+                found.append((word, start, end))
+                word = ""
+    if word:
+        found.append((word, start, end))
+    return found
+
+
+@lru_cache(maxsize=8192)
+def _pieces(char: str) -> tuple[str, ...]:
+    """What one original character becomes: pieces of tokens, " " where a token ends."""
+    folded = unicodedata.normalize("NFKD", char.casefold()).casefold()
+    made = "".join(_TABLE[ord(c)] for c in folded)
+    return tuple(" " if piece.isspace() else piece for piece in re.findall(r"\s|\S+", made))
+
+
+def _elisions(text: str) -> frozenset[int]:
+    """Indices in `text` of the apostrophes that split an elided article from its noun."""
     folded: list[str] = []
     origin: list[int] = []
     for index, original in enumerate(text):
         for char in unicodedata.normalize("NFKD", original.casefold()).casefold():
             folded.append(char)
             origin.append(index)
-    split_at = {match.end() - 1 for match in _ELISION.finditer("".join(folded))}
-    found: list[tuple[str, int, int]] = []
-    word: list[str] = []
-    start = end = 0
-
-    def close() -> None:
-        if word:
-            found.append(("".join(word), start, end))
-            word.clear()
-
-    for position, char in enumerate(folded):
-        if position in split_at:
-            close()
-            continue
-        for piece in re.findall(r"\s|\S+", _TABLE[ord(char)]):
-            if piece.isspace():
-                close()
-            else:
-                if not word:
-                    start = origin[position]
-                word.append(piece)
-                end = origin[position] + 1
-    close()
-    return found
+    return frozenset(origin[match.end() - 1] for match in _ELISION.finditer("".join(folded)))
 
 
 def span_of(view: str, start: int, end: int, spans: list[tuple[str, int, int]]) -> tuple[int, int] | None:
