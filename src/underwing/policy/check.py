@@ -104,7 +104,7 @@ def _grid(program: cel.Program, expression: str) -> dict[str, tuple[Any, ...]]:
         if variable.kind == "bool" or name == "level" or (inside and variable.values):
             grid[name] = variable.samples or variable.values
         elif variable.kind == "int":
-            in_range = {number for number in numbers if abs(number) < 2**31}
+            in_range = {number for number in numbers if min(variable.samples) <= number < 2**31}
             grid[name] = tuple(sorted(in_range | set(variable.samples)))
         elif variable.values:
             named = [word for word in variable.values if word in words]
