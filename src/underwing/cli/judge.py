@@ -19,6 +19,7 @@ from underwing.policy import Facts, compare, load_policy
 
 Packs = Annotated[Path | None, typer.Option("--packs", help="A directory of packs laid over the shipped ones.")]
 PolicyPath = Annotated[Path | None, typer.Option("--policy", help="A policy file (default: the shipped one).")]
+MeaningOn = Annotated[bool, typer.Option("--meaning/--no-meaning", help="Whether the meaning layer runs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
 
 
@@ -45,13 +46,14 @@ def replay(
     file: Annotated[Path, typer.Argument(help="Events, one JSON a line, or a corpus file; - reads standard input.")],
     packs: Packs = None,
     policy: PolicyPath = None,
+    meaning: MeaningOn = True,
     everything: Annotated[bool, typer.Option("--all", help="Show quiet decisions too.")] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Pass over lines that are not events.")] = False,
     json: Json = False,
 ) -> None:
     """Decide on a file of events, in memory, and show each decision with its reasons."""
     with plain_errors():
-        engine = build_engine(packs, policy)
+        engine = build_engine(packs, policy, meaning)
         state = MemoryState()
         count, levels = 0, dict.fromkeys(("watch", "review", "urgent"), 0)
         for event in _events(file, skip_bad):
@@ -61,7 +63,7 @@ def replay(
                 levels[decision.level] += 1
             if json:
                 sys.stdout.write(encode(decision).decode() + "\n")
-            elif everything or decision.reasons or decision.help:
+            elif everything or decision.level != "none" or decision.help:
                 text = event.text if isinstance(event, Message) else None
                 for line in decision_lines(decision, text):
                     out.print(line, highlight=False)
@@ -76,13 +78,14 @@ def evaluate(
         list[Path] | None, typer.Option("--labels", help="PAN-2012 label files (may be given several times).")
     ] = None,
     packs: Packs = None,
+    meaning: MeaningOn = True,
     html: Annotated[Path | None, typer.Option("--html", help="Write a self-contained report here.")] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Write warnings against time here (.png, .svg).")] = None,
     json: Json = False,
 ) -> None:
     """Measure the engine on labelled conversations: what it finds, how early, and what it costs."""
     with plain_errors():
-        engine = build_engine(packs)
+        engine = build_engine(packs, meaning=meaning)
         conversations = [c for file in files for c in read(file, labels)]
         if not conversations:
             stop("no conversation in these files")

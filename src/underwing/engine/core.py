@@ -56,7 +56,7 @@ from underwing.risk import (
 )
 from underwing.risk.context import UNKNOWN
 from underwing.risk.settings import DAY, PRESSING
-from underwing.text import simhash
+from underwing.text import Meaning, simhash
 
 ENGINE_VERSION = "1"
 MAX_AUDIENCE = 16
@@ -94,11 +94,14 @@ class Engine:
         policy: Policy,
         settings: Settings | None = None,
         shadow: Policy | None = None,
+        meaning: Meaning | None = None,
         observer: Callable[[str, PolicyFacts], None] | None = None,
     ) -> None:
-        """`observer` is told the facts that each policy decision was taken on (a backtest collects them)."""
+        """`meaning` is the optional layer for phrasings that no pack has; None switches it off.
+
+        `observer` is told the facts that each policy decision was taken on (a backtest collects them)."""
         self.packs, self.settings = packs, settings or Settings()
-        self._observer = observer
+        self._observer, self._meaning = observer, meaning
         self._scan = packs.scanner.scan
         self.use_policy(policy, shadow)
 
@@ -106,7 +109,8 @@ class Engine:
         """Decide by `policy` from now on; `shadow` only tells what it would have done."""
         self.policy, self.shadow = policy, shadow
         self._quotas = Quotas(policy)
-        self.versions = Versions(engine=ENGINE_VERSION, packs=self.packs.version, policy=policy.version)
+        packs = self.packs.version + (f"+meaning.{self._meaning.version}" if self._meaning else "")
+        self.versions = Versions(engine=ENGINE_VERSION, packs=packs, policy=policy.version)
 
     # -- the fold ---------------------------------------------------------------------------------------
 
@@ -148,7 +152,15 @@ class Engine:
         if not direct:
             self._note_speaker(state, event, at)
         trigger = trigger_level(view)
-        if not signals and not opening and claims.age is None and claims.payment is None and not trigger:
+        meant = self._meant(state, event, other, direct, view) if self._meaning is not None and not signals else None
+        if (
+            not signals
+            and meant is None
+            and not (opening and direct)
+            and claims.age is None
+            and claims.payment is None
+            and not trigger
+        ):
             return self._quiet(event.id, sender, other if direct else None)
 
         mine = state.accounts.get(sender) or UNKNOWN
@@ -158,6 +170,9 @@ class Engine:
             return self._trigger(event, at, sender, target, mine, theirs, trigger)
         actor = state.actors.get(sender)
         cues, help_route = self._cues(event, at, signals, parties)
+        if meant is not None and child_of(parties) != "actor":
+            stage, weight = meant
+            cues.append(Cue(f"meaning.{stage}", stage, weight, at, event.id, (0, len(event.text)), "own"))
 
         # What the message says of its sender across others.
         whom = short_hash(other)
@@ -260,6 +275,18 @@ class Engine:
                 Cue(signal.signal, stage, signal.weight, at, event.id, signal.span, signal.source, signal.needs)
             )
         return cues, help_route
+
+    def _meant(
+        self, state: State, event: Message, other: str, direct: bool, view: str
+    ) -> tuple[str, float] | None:
+        """(stage, weight) where a message to a known young account means more than it says; else None."""
+        facts = state.accounts.get(other) if direct else self._target(state, event, other, direct)[1]
+        if self._meaning is None or facts is None or is_minor(facts) is not True:
+            return None
+        ratio = self._meaning.score(view)
+        if ratio < self.settings.meaning_from:
+            return None
+        return self._meaning.stage(view), min(ratio * self.settings.meaning_share, self.settings.meaning_each)
 
     def _raise(self, state: State, key: str, pair: PairState, at: int, actor: ActorState | None) -> PairState:
         level, _ = levels_of(pair, at, self.settings, actor.score if actor else 0.0)

@@ -1,6 +1,6 @@
 """The fold for an ordered pair: what one account does towards another.
 
-    S ← max(0, S · exp(-Δt/τ) + Σ weight · context · novelty + order)
+    S ← max(floor, S · exp(-Δt/τ) + Σ weight · context · novelty + order)
 
 A decaying sequential sum in the manner of CUSUM / SPRT (Page, 1954): small talk cannot dilute it, one topic
 repeated cannot inflate it, and it is nothing but the list of its dated contributions.
@@ -18,6 +18,10 @@ from underwing.model import ACTOR_STAGES, VICTIM_STAGES, Level
 from underwing.risk.context import Parties
 from underwing.risk.settings import BONUS, DEMANDS, Settings
 from underwing.risk.states import MAX_CONTRIBUTIONS, Contribution, PairState
+
+
+MEANING = "meaning."
+"""Signals of the meaning layer begin so."""
 
 
 class Cue(Struct, frozen=True):
@@ -50,11 +54,18 @@ def levels_of(state: PairState, at: int, settings: Settings, prior: float = 0.0)
     score = score_of(fast, slow, settings)
     if score >= 1.0:
         score += min(prior * settings.prior_share, settings.prior_cap)
+    if score >= settings.review and not any(c.milli > 0 and _stands_alone(c) for c in state.kept):
+        return Level.watch, score
     if score >= settings.urgent or (score >= settings.critical and _critical(state, at, settings)):
         return Level.urgent, score
     if score >= settings.review:
         return Level.review, score
     return (Level.watch if score >= settings.watch else Level.none), score
+
+
+def _stands_alone(contribution: Contribution) -> bool:
+    """Whether a contribution may alarm by itself: what the meaning layer says may not."""
+    return not contribution.signal.startswith((MEANING, "order."))
 
 
 def _critical(state: PairState, at: int, settings: Settings) -> bool:
@@ -84,8 +95,8 @@ def fold_pair(
     def add(cue: Cue, weight: float, signal: str, stage: str) -> None:
         nonlocal fast, slow
         age = at - cue.at
-        fast = max(0.0, fast + weight * exp(-age / settings.fast_tau))
-        slow = max(0.0, slow + weight * exp(-age / settings.slow_tau))
+        fast = max(settings.floor, fast + weight * exp(-age / settings.fast_tau))
+        slow = max(settings.floor, slow + weight * exp(-age / settings.slow_tau))
         start, end = cue.span or (-1, -1)
         added.append(Contribution(signal, stage, round(weight * 1000), cue.at, cue.event, start, end, cue.source))
 
@@ -111,6 +122,10 @@ def fold_pair(
                 add(cue, weight, cue.signal, stage)
         elif stage in ACTOR_STAGES:
             novelty = 1.0
+            if cue.signal.startswith(MEANING):
+                said = sum(c.milli for c in (*kept, *added) if c.signal.startswith(MEANING)) / 1000
+                if said >= settings.meaning_cap:
+                    continue
             if stage in recent:
                 again = sum(c.signal == cue.signal for c in (*kept, *added))
                 novelty = settings.repeat**again if again else settings.sibling

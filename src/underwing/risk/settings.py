@@ -37,6 +37,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     insists: float = 0.8
     """Refusal, then the next cue of the same sender within `insist_window`."""
     insist_window: float = DAY
+    floor: float = -1.0
+    """Scores do not fall below this: protective talk beforehand helps a little, and fades like all else."""
     protect_cap: float = 3.0
     """Protective cues take at most this much from one pair."""
 
@@ -59,6 +61,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     prior_share: float = 0.4
     prior_cap: float = 1.0
     """What is known of the actor elsewhere adds at most this to a pair that has evidence of its own."""
+
+    meaning_from: float = 1.2
+    """Log-likelihood ratio from which the meaning layer speaks at all."""
+    meaning_share: float = 0.35
+    """Share of its ratio that counts: it was trained on few conversations."""
+    meaning_each: float = 0.8
+    meaning_cap: float = 1.4
+    """Most that one message, and all messages of a pair, can add this way; less than `watch`."""
 
     actor_tau: float = 7 * DAY
     script_from: int = 4

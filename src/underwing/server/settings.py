@@ -29,6 +29,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Entries of each kind of state kept in memory."""
     packs: str = ""
     """A directory of signal packs laid over the shipped ones; read at the start only."""
+    meaning: bool = True
+    """Whether the meaning layer runs beside the packs (capped; never alarms alone)."""
     policy: str = ""
     """A policy file; empty means the shipped one. Followed while the service runs."""
     shadow: str = ""

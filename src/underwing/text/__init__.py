@@ -8,6 +8,7 @@ from underwing.text.canonical import canonical, tokens
 from underwing.text.claims import ClaimFinder, Claims
 from underwing.text.deobfuscate import Deobfuscator
 from underwing.text.entries import Entry, EntryError
+from underwing.text.meaning import Meaning
 from underwing.text.scan import Scanner
 from underwing.text.simhash import near, simhash
 
@@ -17,6 +18,7 @@ __all__ = [
     "Deobfuscator",
     "Entry",
     "EntryError",
+    "Meaning",
     "Scanner",
     "canonical",
     
