@@ -129,7 +129,9 @@ def main() -> None:
         scores = np.array([meaning.score(canonical(text)) for text, _ in checked])
         real = np.array([stage is not None for _, stage in checked])
         limit = np.quantile(scores[~real], 0.98)
-        print(f"not trained on: AUC {roc_auc_score(real, scores):.3f}, found at 2 % false: {(scores[real] > limit).mean():.3f}")
+        print(
+            f"not trained on: AUC {roc_auc_score(real, scores):.3f}, found at 2 % false: {(scores[real] > limit).mean():.3f}"
+        )
 
 
 if __name__ == "__main__":

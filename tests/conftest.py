@@ -42,7 +42,13 @@ def write_pack(directory: Path) -> Path:
     """A pack of plain phrases, so that a test says exactly which cues a message carries."""
     text = PACK
     for name, (stage, weight, phrase) in ENTRIES.items():
-        direction = "from_child" if stage in ("refuse", "distress") else "any" if stage == "protective" else "to_child"
+        direction = (
+            "from_child"
+            if stage in ("refuse", "distress")
+            else "any"
+            if stage == "protective"
+            else "to_child"
+        )
         text += f"""
 [[entry]]
 id = "{name}"
@@ -75,7 +81,9 @@ def engine(small_packs: Packs) -> Engine:
     return Engine(small_packs, load_policy())
 
 
-def message(number: int, sender: str, to: str | list[str], text: str, *, after: float = 0, **more: object) -> Message:
+def message(
+    number: int, sender: str, to: str | list[str], text: str, *, after: float = 0, **more: object
+) -> Message:
     """Message `number`, `after` seconds past the start (default: a minute for each number)."""
     values: dict[str, object] = {
         "id": f"m{number}", "at": START + timedelta(seconds=after or 60 * number), "surface": "dm",

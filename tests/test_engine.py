@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from conftest import START, adult, child, message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import START, adult, child, message
 from underwing.engine import REVIEW_PHRASE, URGENT_PHRASE, Engine, MemoryState, judge_in_memory
 from underwing.model import Account, Block, ContactRequest, Decision, Event, UserReport, decode_event, encode
 from underwing.packs import Packs
@@ -66,21 +66,47 @@ def test_small_talk_does_not_dilute(engine: Engine) -> None:
 
 def test_a_flood_of_concerning_messages_warns(engine: Engine) -> None:
     texts = ["home alone", "dont tell", "picture of you", "camera on now", "come on"] * 3 + ["hello"] * 5
-    assert {"review", "urgent"} & set(levels(engine, child("kid"), *(message(i, "x", "kid", t) for i, t in enumerate(texts))))
+    assert {"review", "urgent"} & set(
+        levels(engine, child("kid"), *(message(i, "x", "kid", t) for i, t in enumerate(texts)))
+    )
 
 
 def test_the_same_opener_to_many_children_warns(engine: Engine) -> None:
     opener = "hey i really like your drawings do you want to be friends"
     events: list[Event] = []
     for n in range(30):
-        events += [child(f"kid{n}"), message(n, "x", f"kid{n}", opener + ("!" if n % 2 else ""), conversation=f"c{n}")]
+        events += [
+            child(f"kid{n}"),
+            message(n, "x", f"kid{n}", opener + ("!" if n % 2 else ""), conversation=f"c{n}"),
+        ]
     found = list(judge_in_memory(engine, events))
     assert any(d.level == "review" and d.actor == "x" for d in found)
     assert all(d.level == "none" for d in found[:8])
 
 
 def test_many_different_openers_do_not(engine: Engine) -> None:
-    words = "red blue green cat dog sun moon tree lake hill fish bird rock sand wind rain snow leaf root seed".split()
+    words = [
+        "red",
+        "blue",
+        "green",
+        "cat",
+        "dog",
+        "sun",
+        "moon",
+        "tree",
+        "lake",
+        "hill",
+        "fish",
+        "bird",
+        "rock",
+        "sand",
+        "wind",
+        "rain",
+        "snow",
+        "leaf",
+        "root",
+        "seed",
+    ]
     events: list[Event] = []
     for n in range(30):
         text = " ".join(words[(n * 7 + k * k) % len(words)] for k in range(7))
@@ -90,7 +116,11 @@ def test_many_different_openers_do_not(engine: Engine) -> None:
 
 def test_contradictory_ages(engine: Engine) -> None:
     decision = last(
-        engine, child("a"), child("b"), message(1, "x", "a", "im 13"), message(2, "x", "b", "im 17", conversation="d")
+        engine,
+        child("a"),
+        child("b"),
+        message(1, "x", "a", "im 13"),
+        message(2, "x", "b", "im 17", conversation="d"),
     )
     assert any(r.signal == "deceive.contradictory-age" for r in decision.reasons)
     assert last(engine, child("a"), message(1, "x", "a", "im 13")).reasons == ()
@@ -116,7 +146,9 @@ def test_several_accounts_press_one_child_in_a_room(engine: Engine) -> None:
 
 def test_complaints_add_but_do_not_alarm_alone(engine: Engine) -> None:
     events: list[Event] = [child(f"k{n}") for n in range(20)]
-    events += [ContactRequest(id=f"r{n}", at=START, sender="x", to=f"k{n}", outcome="declined") for n in range(20)]
+    events += [
+        ContactRequest(id=f"r{n}", at=START, sender="x", to=f"k{n}", outcome="declined") for n in range(20)
+    ]
     events += [Block(id=f"b{n}", at=START, sender=f"k{n}", to="x") for n in range(20)]
     events += [UserReport(id=f"u{n}", at=START, sender=f"k{n}", to="x") for n in range(20)]
     assert set(levels(engine, *events)) == {"none"}
@@ -124,7 +156,9 @@ def test_complaints_add_but_do_not_alarm_alone(engine: Engine) -> None:
 
 def test_adults_among_themselves(engine: Engine) -> None:
     texts = ["home alone?", "send a picture of you", "dont tell my mother"]
-    assert set(levels(engine, adult("a"), adult("b"), *(message(i, "a", "b", t) for i, t in enumerate(texts)))) == {"none"}
+    assert set(
+        levels(engine, adult("a"), adult("b"), *(message(i, "a", "b", t) for i, t in enumerate(texts)))
+    ) == {"none"}
 
 
 @pytest.mark.parametrize(("phrase", "level"), [(REVIEW_PHRASE, "review"), (URGENT_PHRASE, "urgent")])
@@ -154,7 +188,10 @@ EVENTS = st.lists(
 @given(events=EVENTS, minors=st.sets(st.sampled_from("abcd")))
 def test_a_replay_gives_the_same_bytes(small_packs: Packs, events: list[Event], minors: set[str]) -> None:
     setup: list[Event] = [child(m) for m in sorted(minors)]
-    runs = [[encode(d) for d in judge_in_memory(Engine(small_packs, load_policy()), setup + events)] for _ in range(2)]
+    runs = [
+        [encode(d) for d in judge_in_memory(Engine(small_packs, load_policy()), setup + events)]
+        for _ in range(2)
+    ]
     assert runs[0] == runs[1]
 
 

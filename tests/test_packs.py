@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from conftest import write_pack
 
+from conftest import write_pack
 from underwing.packs import PackError, Packs, load_packs
 from underwing.packs.lint import check_examples, lint
 

@@ -63,7 +63,9 @@ def test_the_clock_never_runs_backwards(given_cues: list[Cue]) -> None:
 
 def test_repeats_weigh_less_than_news() -> None:
     same, _ = fold_pair(None, [cue("isolate", 1, t) for t in range(4)], STRANGER, S)
-    mixed, _ = fold_pair(None, [cue(s, 1, 0) for s in ("isolate", "meet", "risk_check", "deceive")], STRANGER, S)
+    mixed, _ = fold_pair(
+        None, [cue(s, 1, 0) for s in ("isolate", "meet", "risk_check", "deceive")], STRANGER, S
+    )
     assert same.fast < mixed.fast / 2
 
 

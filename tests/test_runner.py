@@ -11,12 +11,21 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from conftest import child, message, write_pack
 
+from conftest import child, message, write_pack
 from underwing.engine import Decisions, Engine, MemoryState, Runner, StoreError
 from underwing.model import BadEvent, Decision, Event, encode
 
-TEXTS = ["home alone", "picture of you", "hello", "dont tell", "no way", "pay me", "everyone will see", "nice"]
+TEXTS = [
+    "home alone",
+    "picture of you",
+    "hello",
+    "dont tell",
+    "no way",
+    "pay me",
+    "everyone will see",
+    "nice",
+]
 
 
 def some_events(count: int) -> list[Event]:
@@ -62,7 +71,9 @@ def test_a_repeat_inside_one_batch(engine: Engine, tmp_path: Path) -> None:
     assert second.repeated
 
 
-def test_a_failure_in_a_batch_leaves_nothing(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_in_a_batch_leaves_nothing(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Runner(engine, tmp_path / "a.db") as runner:
         runner.process([child("k"), message(1, "a", "k", "home alone")])
         real = engine.step
@@ -109,7 +120,9 @@ def test_another_programs_file_is_left_alone(engine: Engine, tmp_path: Path) -> 
 
 def test_explanations_are_read_while_it_runs(engine: Engine, tmp_path: Path) -> None:
     with Runner(engine, tmp_path / "a.db") as runner:
-        runner.process([child("k"), message(1, "a", "k", "home alone"), message(2, "a", "k", "picture of you")])
+        runner.process(
+            [child("k"), message(1, "a", "k", "home alone"), message(2, "a", "k", "picture of you")]
+        )
         reader = Decisions.of(tmp_path / "a.db")
         decisions = [msgspec.json.decode(b, type=Decision) for b in reader.explain(actor="a", target="k")]
     assert [d.event for d in decisions] == ["m1", "m2"]

@@ -83,7 +83,9 @@ def test_hidden_words_are_found_and_point_back(text: str) -> None:
     assert text[end - 1 : end] == "m"
 
 
-@pytest.mark.parametrize("text", ["tell your mum", "dont worry", "i dont know, ask your mum", "🙂🙂🙂", "", "a b c d e f g"])
+@pytest.mark.parametrize(
+    "text", ["tell your mum", "dont worry", "i dont know, ask your mum", "🙂🙂🙂", "", "a b c d e f g"]
+)
 def test_innocent_words_are_not(text: str) -> None:
     assert scanner().scan(text).signals == ()
 
@@ -106,13 +108,20 @@ def test_the_prefilter_loses_nothing(text: str) -> None:
 
 
 def test_a_frame_turns_risk_into_a_quotation() -> None:
-    frame = entry(id="xx.report_quote.someone", stage="report_quote", act="quote", weight=0.0, frame=True, match=["someone said"])
+    frame = entry(
+        id="xx.report_quote.someone",
+        stage="report_quote",
+        act="quote",
+        weight=0.0,
+        frame=True,
+        match=["someone said"],
+    )
     found = Scanner([entry(), frame]).scan("someone said dont tell your mum").signals
     assert {s.stage for s in found} == {"report_quote"}
     assert all(s.weight == 0 for s in found)
 
 
-@pytest.mark.parametrize("pattern", ["(a b", "a)", "<nothing>", "..", "a BEGIN", "(|a)", "(:|a)"])
+@pytest.mark.parametrize("pattern", ["(a b", "a)", "<nothing>", "..", "a BEGIN", "(|)", "(:) a"])
 def test_bad_patterns_say_why(pattern: str) -> None:
     with pytest.raises(PatternError):
         compile_pattern(pattern, {})
@@ -134,7 +143,15 @@ def test_unless_takes_a_match_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"stage": "nonsense"}, {"act": "shout"}, {"weight": 99}, {"match": []}, {"needs": ["x"]}, {"direction": "up"}]
+    "wrong",
+    [
+        {"stage": "nonsense"},
+        {"act": "shout"},
+        {"weight": 99},
+        {"match": []},
+        {"needs": ["x"]},
+        {"direction": "up"},
+    ],
 )
 def test_bad_entries_name_themselves(wrong: dict[str, object]) -> None:
     with pytest.raises(EntryError, match=r"xx\.isolate\.secrecy"):

@@ -43,7 +43,9 @@ def plain_errors() -> Iterator[None]:
         stop(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
 
 
-def build_engine(packs: Path | None = None, policy: Path | None = None, meaning: bool = True, **more: Any) -> Engine:
+def build_engine(
+    packs: Path | None = None, policy: Path | None = None, meaning: bool = True, **more: Any
+) -> Engine:
     """An engine with the shipped packs (and an operator's over them) and a policy (default: shipped)."""
     return Engine(load_packs(packs), load_policy(policy), meaning=Meaning.load() if meaning else None, **more)
 

@@ -17,8 +17,12 @@ from underwing.policy import load_policy
 from underwing.server.keys import ROLES, Keys
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
-PackDirectory = Annotated[Path | None, typer.Option("--packs", help="A directory of packs laid over the shipped ones.")]
-Database = Annotated[Path, typer.Option("--database", envvar="UNDERWING_DATABASE", help="The service's SQLite file.")]
+PackDirectory = Annotated[
+    Path | None, typer.Option("--packs", help="A directory of packs laid over the shipped ones.")
+]
+Database = Annotated[
+    Path, typer.Option("--database", envvar="UNDERWING_DATABASE", help="The service's SQLite file.")
+]
 DEFAULT_DATABASE = Path("underwing.db")
 
 packs = typer.Typer(help="Signal packs: list, check and test them.", no_args_is_help=True)
@@ -56,7 +60,9 @@ def packs_list(
             own = [e for e in loaded.entries if e.lang == lang]
             stages = Counter(e.stage for e in own)
             patterns = sum(len(e.match) for e in own)
-            table.add_row(lang, str(len(own)), str(patterns), ", ".join(f"{s} {n}" for s, n in stages.most_common(6)))
+            table.add_row(
+                lang, str(len(own)), str(patterns), ", ".join(f"{s} {n}" for s, n in stages.most_common(6))
+            )
     out.print(table)
 
 

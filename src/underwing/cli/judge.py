@@ -17,8 +17,12 @@ from underwing.evaluation import print_evaluation, read, to_events, write_plot, 
 from underwing.model import BadEvent, Event, Message, decode_event, encode
 from underwing.policy import Facts, compare, load_policy
 
-Packs = Annotated[Path | None, typer.Option("--packs", help="A directory of packs laid over the shipped ones.")]
-PolicyPath = Annotated[Path | None, typer.Option("--policy", help="A policy file (default: the shipped one).")]
+Packs = Annotated[
+    Path | None, typer.Option("--packs", help="A directory of packs laid over the shipped ones.")
+]
+PolicyPath = Annotated[
+    Path | None, typer.Option("--policy", help="A policy file (default: the shipped one).")
+]
 MeaningOn = Annotated[bool, typer.Option("--meaning/--no-meaning", help="Whether the meaning layer runs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
 
@@ -38,17 +42,23 @@ def _events(path: Path, skip_bad: bool) -> Iterator[Event]:
                 yield decode_event(line)
             except BadEvent as error:
                 if not skip_bad:
-                    raise BadEvent(f"{path}, line {number}: {error} (--skip-bad passes over such lines)") from None
+                    raise BadEvent(
+                        f"{path}, line {number}: {error} (--skip-bad passes over such lines)"
+                    ) from None
                 err.print(f"[yellow]line {number} passed over:[/] {error}", highlight=False)
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(help="Events, one JSON a line, or a corpus file; - reads standard input.")],
+    file: Annotated[
+        Path, typer.Argument(help="Events, one JSON a line, or a corpus file; - reads standard input.")
+    ],
     packs: Packs = None,
     policy: PolicyPath = None,
     meaning: MeaningOn = True,
     everything: Annotated[bool, typer.Option("--all", help="Show quiet decisions too.")] = False,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Pass over lines that are not events.")] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Pass over lines that are not events.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Decide on a file of events, in memory, and show each decision with its reasons."""
@@ -73,14 +83,18 @@ def replay(
 
 
 def evaluate(
-    files: Annotated[list[Path], typer.Argument(help="Corpus JSONL, plain CSV or JSONL exports, or PAN-2012 XML.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Corpus JSONL, plain CSV or JSONL exports, or PAN-2012 XML.")
+    ],
     labels: Annotated[
         list[Path] | None, typer.Option("--labels", help="PAN-2012 label files (may be given several times).")
     ] = None,
     packs: Packs = None,
     meaning: MeaningOn = True,
     html: Annotated[Path | None, typer.Option("--html", help="Write a self-contained report here.")] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Write warnings against time here (.png, .svg).")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Write warnings against time here (.png, .svg).")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Measure the engine on labelled conversations: what it finds, how early, and what it costs."""
@@ -112,7 +126,9 @@ def evaluate(
 def backtest(
     new: Annotated[Path, typer.Option("--policy", help="The new policy file.")],
     events: Annotated[Path, typer.Option("--events", help="Events, one JSON a line, or a corpus file.")],
-    old: Annotated[Path | None, typer.Option("--against", help="The policy in force (default: the shipped one).")] = None,
+    old: Annotated[
+        Path | None, typer.Option("--against", help="The policy in force (default: the shipped one).")
+    ] = None,
     packs: Packs = None,
     json: Json = False,
 ) -> None:
@@ -140,7 +156,10 @@ def backtest(
         )  # fmt: skip
     if comparison.changes:
         out.print(table)
-    out.print(f"[bold]{count} events, {len(seen)} decisions, {len(comparison.changes)} would change[/]", highlight=False)
+    out.print(
+        f"[bold]{count} events, {len(seen)} decisions, {len(comparison.changes)} would change[/]",
+        highlight=False,
+    )
     for action, n in sorted(comparison.added.items()):
         out.print(f"  [green]+{n}[/] {action}", highlight=False)
     for action, n in sorted(comparison.removed.items()):

@@ -22,17 +22,31 @@ from underwing.server.logs import set_up
 
 def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on (default 127.0.0.1).")] = None,
-    port: Annotated[int | None, typer.Option(help="The TCP port (default 8610; 0 lets the system choose).")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="The TCP port (default 8610; 0 lets the system choose).")
+    ] = None,
     database: Annotated[str | None, typer.Option(help="The SQLite file (default underwing.db).")] = None,
-    packs: Annotated[str | None, typer.Option(help="A directory of signal packs laid over the shipped ones.")] = None,
-    policy: Annotated[str | None, typer.Option(help="A policy file; followed while the service runs.")] = None,
-    shadow: Annotated[str | None, typer.Option(help="A policy that only tells what it would have done.")] = None,
+    packs: Annotated[
+        str | None, typer.Option(help="A directory of signal packs laid over the shipped ones.")
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="A policy file; followed while the service runs.")
+    ] = None,
+    shadow: Annotated[
+        str | None, typer.Option(help="A policy that only tells what it would have done.")
+    ] = None,
     durability: Annotated[str | None, typer.Option(help="full (default) or normal.")] = None,
 ) -> None:
     """Run the service. Every other setting is an environment variable (docs/settings.md)."""
     try:
         settings = Settings.read(
-            host=host, port=port, database=database, packs=packs, policy=policy, shadow=shadow, durability=durability
+            host=host,
+            port=port,
+            database=database,
+            packs=packs,
+            policy=policy,
+            shadow=shadow,
+            durability=durability,
         )
     except SettingsError as error:
         stop(str(error))
@@ -42,7 +56,9 @@ def serve(
 def demo(
     port: Annotated[int, typer.Option(help="The TCP port of the page; 0 lets the system choose.")] = 8610,
     pace: Annotated[float, typer.Option(help="Messages a second.")] = 12.0,
-    once: Annotated[bool, typer.Option("--once", help="End after the replay instead of waiting for Ctrl-C.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="End after the replay instead of waiting for Ctrl-C.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print decisions as JSON lines.")] = False,
 ) -> None:
     """Start the service on loopback, replay shipped conversations, show decisions as they fall."""
@@ -58,12 +74,18 @@ def demo(
                 raise problem[0]
             address = f"http://127.0.0.1:{service.port}"
             if not json:
-                out.print(f"\n[bold]Underwing is listening.[/] Watch along at {_invited(service, address)}", soft_wrap=True)
+                out.print(
+                    f"\n[bold]Underwing is listening.[/] Watch along at {_invited(service, address)}",
+                    soft_wrap=True,
+                )
                 out.print("[dim]All people and conversations are made up. Ctrl-C stops.[/]\n")
             _replay(service, address, pace, json)
             if not once:
                 if not json:
-                    out.print(f"\nThe page stays open: {_invited(service, address)}   [dim]Ctrl-C stops.[/]", soft_wrap=True)
+                    out.print(
+                        f"\nThe page stays open: {_invited(service, address)}   [dim]Ctrl-C stops.[/]",
+                        soft_wrap=True,
+                    )
                 while thread.is_alive():
                     thread.join(0.5)
         except KeyboardInterrupt:
@@ -105,7 +127,9 @@ def _replay(service: Service, address: str, pace: float, json: bool) -> None:
                 break
             time.sleep(0.1)
         for event in _interleaved(queues):
-            answer = client.post("/v1/events", content=encode(event), headers={"Content-Type": "application/json"})
+            answer = client.post(
+                "/v1/events", content=encode(event), headers={"Content-Type": "application/json"}
+            )
             answer.raise_for_status()
             decision = msgspec.json.decode(answer.content, type=Decision)
             counted[decision.level] += 1
@@ -123,7 +147,8 @@ def _replay(service: Service, address: str, pace: float, json: bool) -> None:
 
 def _interleaved(queues: list[list[Event]]) -> Iterator[Event]:
     """A few conversations at a time, each advancing in turn, as on a real platform."""
-    waiting, running = list(queues), []
+    waiting = list(queues)
+    running: list[list[Event]] = []
     while waiting or running:
         while waiting and len(running) < 3:
             running.append(waiting.pop(0))

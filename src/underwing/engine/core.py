@@ -123,7 +123,9 @@ class Engine:
             state.accounts.put(event.id, known.updated(event))
             return self._quiet(event.id, None, None)
         if isinstance(event, ContactRequest):
-            return self._complaint(state, event, "declined", self.settings.declined_weight, event.outcome == "declined")
+            return self._complaint(
+                state, event, "declined", self.settings.declined_weight, event.outcome == "declined"
+            )
         if isinstance(event, Block):
             return self._complaint(state, event, "blocked", self.settings.blocked_weight, True)
         if isinstance(event, UserReport):
@@ -152,7 +154,11 @@ class Engine:
         if not direct:
             self._note_speaker(state, event, at)
         trigger = trigger_level(view)
-        meant = self._meant(state, event, other, direct, view) if self._meaning is not None and not signals else None
+        meant = (
+            self._meant(state, event, other, direct, view)
+            if self._meaning is not None and not signals
+            else None
+        )
         if (
             not signals
             and meant is None
@@ -167,7 +173,7 @@ class Engine:
         target, theirs = self._target(state, event, other, direct)
         parties = Parties.of(mine, theirs, target or "", sender)
         if trigger:
-            return self._trigger(event, at, sender, target, mine, theirs, trigger)
+            return self._trigger(state, event, at, sender, target, mine, theirs, trigger)
         actor = state.actors.get(sender)
         cues, help_route = self._cues(event, at, signals, parties)
         if meant is not None and child_of(parties) != "actor":
@@ -186,7 +192,9 @@ class Engine:
         if claims.payment is not None:
             actor, weight = fold_payment(actor, short_hash(claims.payment), whom, mark, self.settings)
             if weight:
-                cues.append(structs.replace(mark, signal="payment.same-handle", stage="payment", weight=weight))
+                cues.append(
+                    structs.replace(mark, signal="payment.same-handle", stage="payment", weight=weight)
+                )
         if opening and direct and parties.target_minor:
             weight = 0.5 if parties.actor_minor else 1.0
             actor, made = fold_approach(
@@ -212,7 +220,16 @@ class Engine:
             suspect, their_pair, made, rise = answer
             if made and their_pair.level >= (pair.level if pair and contributions else 0):
                 return self._decide(
-                    state, event, at, suspect, sender, their_pair, made, rise, help_route, state.actors.get(suspect)
+                    state,
+                    event,
+                    at,
+                    suspect,
+                    sender,
+                    their_pair,
+                    made,
+                    rise,
+                    help_route,
+                    state.actors.get(suspect),
                 )
         if not contributions and not joined:
             if not help_route:
@@ -272,7 +289,16 @@ class Engine:
             if stage == "report_quote" or stage == "advice":
                 continue
             cues.append(
-                Cue(signal.signal, stage, signal.weight, at, event.id, signal.span, signal.source, signal.needs)
+                Cue(
+                    signal.signal,
+                    stage,
+                    signal.weight,
+                    at,
+                    event.id,
+                    signal.span,
+                    signal.source,
+                    signal.needs,
+                )
             )
         return cues, help_route
 
@@ -331,7 +357,9 @@ class Engine:
         pair = self._raise(state, key, pair, at, state.actors.get(suspect))
         return suspect, pair, made, pair.level > before
 
-    def _press(self, state: State, target: str | None, sender: str, made: list[Contribution], at: int) -> None:
+    def _press(
+        self, state: State, target: str | None, sender: str, made: list[Contribution], at: int
+    ) -> None:
         weight = sum(c.milli for c in made if c.stage in PRESSING and c.milli > 0) / 1000
         if target is None or weight <= 0:
             return
@@ -379,7 +407,9 @@ class Engine:
             level, score = levels_of(pair, at, settings, actor_state.score if actor_state else 0.0)
             kept = [*pair.kept, *(c for c in made if c not in pair.kept)]
         if actor_state is not None and actor is not None:
-            alone = 2 if actor_state.score >= settings.review else 1 if actor_state.score >= settings.watch else 0
+            alone = (
+                2 if actor_state.score >= settings.review else 1 if actor_state.score >= settings.watch else 0
+            )
             content = any(c.signal not in ("actor.breadth",) and c.stage for c in actor_state.kept)
             if alone > level and content and any(c.signal == "actor.same-opener" for c in actor_state.kept):
                 raised = raised or alone > actor_state.level
@@ -394,15 +424,24 @@ class Engine:
                 if len(strong) >= 2 and joint >= settings.target_review:
                     raised, level, score = True, int(Level.review), max(score, joint)
                     kept.append(
-                        Contribution("target.several-press", "pressure", round(joint * 1000), at, event.id, source="nca")
+                        Contribution(
+                            "target.several-press",
+                            "pressure",
+                            round(joint * 1000),
+                            at,
+                            event.id,
+                            source="nca",
+                        )
                     )
         if not kept and not help_route:
             return self._quiet(event.id, actor, target)
         mine = (state.accounts.get(actor) if actor else None) or UNKNOWN
         theirs = (state.accounts.get(target) if target else None) or UNKNOWN
-        stage = max((c for c in made if c.milli > 0), key=lambda c: c.milli).stage if any(
-            c.milli > 0 for c in made
-        ) else (kept[-1].stage if kept else None)
+        stage = (
+            max((c for c in made if c.milli > 0), key=lambda c: c.milli).stage
+            if any(c.milli > 0 for c in made)
+            else (kept[-1].stage if kept else None)
+        )
         breadth = sum(at - seen <= 30 * DAY for _, seen in actor_state.contacts) if actor_state else 0
         actions, withheld, shadow = self._act(
             state, event, at, level, raised, stage, mine, theirs, breadth, help_route, False, score
@@ -443,12 +482,13 @@ class Engine:
             help=help_route,
             test=test,
             score=round(score, 1),
+            at=float(at),
         )
         if self._observer is not None:
             self._observer(event.id, facts)
         wanted = self.policy.decide(facts)
         shadow = self.shadow.decide(facts) if self.shadow is not None else None
-        if not wanted or test:
+        if not wanted:
             return wanted, (), shadow
         quota = state.quotas.get("all") or QuotaState()
         new, admitted, withheld = self._quotas.admit(quota, wanted, float(at))
@@ -457,13 +497,19 @@ class Engine:
         return admitted, withheld, shadow
 
     def _trigger(
-        self, event: Message, at: int, sender: str, target: str | None, mine: Facts, theirs: Facts, level: Level
+        self,
+        state: State,
+        event: Message,
+        at: int,
+        sender: str,
+        target: str | None,
+        mine: Facts,
+        theirs: Facts,
+        level: Level,
     ) -> Decision:
-        """The documented test phrases: the same road to the end, marked, and no trace in any state."""
-        from underwing.engine.state import MemoryState
-
-        actions, _, shadow = self._act(
-            MemoryState(1), event, at, level, True, "threat", mine, theirs, 0, False, True, 0.0
+        """The documented test phrases: the same road to the end (quotas too), marked, and no trace in any fold."""
+        actions, withheld, shadow = self._act(
+            state, event, at, level, True, "threat", mine, theirs, 0, False, True, 0.0
         )
         reason = Reason(
             signal=f"test.{level.name}", stage="threat", span=(0, len(event.text)), weight=0.0, at=iso(at),
@@ -471,7 +517,7 @@ class Engine:
         )  # fmt: skip
         return Decision(
             event=event.id, level=level.name, actor=sender, target=target, stage="threat", actions=actions,
-            reasons=(reason,), versions=self.versions, shadow=shadow, test=True,
+            reasons=(reason,), versions=self.versions, shadow=shadow, withheld=withheld, test=True,
         )  # fmt: skip
 
 

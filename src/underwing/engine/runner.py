@@ -8,7 +8,7 @@ answered before gets the same bytes again.
 import fcntl
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -36,10 +36,10 @@ class _StoredTable(Generic[T]):
     """One keyed map: a bounded cache in memory before a SQLite table."""
 
     def __init__(self, connection: sqlite3.Connection, kind: str, type_: type, capacity: int) -> None:
-        self._select = f"SELECT body FROM state_{kind} WHERE key = ?"  # noqa: S608 (kind is one of ours)
-        self._upsert = f"INSERT INTO state_{kind} (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body"  # noqa: S608, E501
+        self._select = f"SELECT body FROM state_{kind} WHERE key = ?"
+        self._upsert = f"INSERT INTO state_{kind} (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body"  # noqa: E501
         self._connection, self._capacity = connection, capacity
-        self._decode = msgspec.msgpack.Decoder(type_).decode
+        self._decode: Callable[[bytes], T] = msgspec.msgpack.Decoder(type_).decode
         self._cache: dict[str, T | None] = {}
         self._dirty: dict[str, T] = {}
 
@@ -125,7 +125,9 @@ class Runner:
                 fcntl.flock(self._guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 self._guard.close()
-                raise StoreError(f"{path} is in use by another Underwing; stop that one or choose another file") from None
+                raise StoreError(
+                    f"{path} is in use by another Underwing; stop that one or choose another file"
+                ) from None
         self._connection = connect(path, durability)
         self._connection.executescript(SCHEMA)
         self._decisions = Decisions(self._connection)
@@ -140,9 +142,7 @@ class Runner:
             for start in range(0, len(keyed), 500):
                 part = keyed[start : start + 500]
                 marks = ",".join("?" * len(part))
-                known.update(
-                    db.execute(f"SELECT event, body FROM decisions WHERE event IN ({marks})", part)  # noqa: S608
-                )
+                known.update(db.execute(f"SELECT event, body FROM decisions WHERE event IN ({marks})", part))
             answers: list[Answer] = []
             rows: list[tuple[str, int, bytes]] = []
             judged: list[tuple[str, str | None, str | None, int, str]] = []
@@ -194,7 +194,9 @@ class Runner:
         with self._lock:
             return self._decisions.decision(event)
 
-    def explain(self, *, actor: str | None = None, target: str | None = None, limit: int = 200) -> list[bytes]:
+    def explain(
+        self, *, actor: str | None = None, target: str | None = None, limit: int = 200
+    ) -> list[bytes]:
         """The decisions with reasons about an actor, a target or both (a pair), oldest first."""
         with self._lock:
             return self._decisions.explain(actor=actor, target=target, limit=limit)

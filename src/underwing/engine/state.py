@@ -24,12 +24,35 @@ class Table(Protocol[T]):
 class State(Protocol):
     """Everything the fold knows, by key: pairs `actor␟target`, actors, targets, rooms, account facts."""
 
-    pairs: Table[PairState]
-    actors: Table[ActorState]
-    targets: Table[TargetState]
-    rooms: Table[RoomState]
-    accounts: Table[Facts]
-    quotas: Table[QuotaState]
+    @property
+    def pairs(self) -> Table[PairState]:
+        """What one account did towards another."""
+        ...
+
+    @property
+    def actors(self) -> Table[ActorState]:
+        """What one account does across others."""
+        ...
+
+    @property
+    def targets(self) -> Table[TargetState]:
+        """Who presses one account."""
+        ...
+
+    @property
+    def rooms(self) -> Table[RoomState]:
+        """Who spoke last in a room."""
+        ...
+
+    @property
+    def accounts(self) -> Table[Facts]:
+        """What the platform knows of an account."""
+        ...
+
+    @property
+    def quotas(self) -> Table[QuotaState]:
+        """What automatic actions have used up."""
+        ...
 
 
 class MemoryTable(Generic[T]):
@@ -38,11 +61,10 @@ class MemoryTable(Generic[T]):
     def __init__(self, capacity: int = 1_000_000) -> None:
         self._items: dict[str, T] = {}
         self._capacity = capacity
-        self.get = self._items.get
 
     def get(self, key: str) -> T | None:
         """The value of `key`, or None."""
-        raise AssertionError("replaced on construction by the dict's own method")
+        return self._items.get(key)
 
     def put(self, key: str, value: T) -> None:
         """Set the value of `key`, forgetting the oldest entry beyond the capacity."""

@@ -74,14 +74,20 @@ class Decisions:
         row = self._connection.execute("SELECT body FROM decisions WHERE event = ?", (event,)).fetchone()
         return row[0] if row else None
 
-    def explain(self, *, actor: str | None = None, target: str | None = None, limit: int = 200) -> list[bytes]:
+    def explain(
+        self, *, actor: str | None = None, target: str | None = None, limit: int = 200
+    ) -> list[bytes]:
         """The newest decisions with reasons about an actor, a target or both (a pair), oldest first."""
-        where = [f"{column} = ?" for column, value in (("actor", actor), ("target", target)) if value is not None]
+        where = [
+            f"{column} = ?" for column, value in (("actor", actor), ("target", target)) if value is not None
+        ]
         values: list[object] = [value for value in (actor, target) if value is not None]
         query = "SELECT d.body FROM judged j JOIN decisions d USING (event)"
         if where:
             query += " WHERE " + " AND ".join(f"j.{w}" for w in where)
-        rows = self._connection.execute(f"{query} ORDER BY j.number DESC LIMIT ?", (*values, limit)).fetchall()
+        rows = self._connection.execute(
+            f"{query} ORDER BY j.number DESC LIMIT ?", (*values, limit)
+        ).fetchall()
         return [row[0] for row in reversed(rows)]
 
     def recent(self, after: int = 0, limit: int = 100) -> list[tuple[int, bytes]]:

@@ -69,7 +69,11 @@ class Packs:
                 (ages if kind == "age" else places).extend((p, slots) for p in patterns)
             for raw in pack.entry:
                 try:
-                    entry = Entry(slots=slots, lang=pack.lang, **{**msgspec.structs.asdict(raw), "id": f"{pack.lang}.{raw.id}"})
+                    entry = Entry(
+                        slots=slots,
+                        lang=pack.lang,
+                        **{**msgspec.structs.asdict(raw), "id": f"{pack.lang}.{raw.id}"},
+                    )
                 except EntryError as error:
                     raise PackError(f"{name}: {error}") from None
                 entries[entry.id] = entry

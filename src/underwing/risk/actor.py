@@ -25,7 +25,9 @@ def _add(
     score = old.score * exp(-(at - old.at) / settings.actor_tau)
     if weight <= 0:
         return structs.replace(old, at=at, score=round(score, 4)), []
-    made = Contribution(cue.signal, cue.stage, round(weight * 1000), cue.at, cue.event, -1, -1, cue.source or _SOURCE)
+    made = Contribution(
+        cue.signal, cue.stage, round(weight * 1000), cue.at, cue.event, -1, -1, cue.source or _SOURCE
+    )
     kept = (*old.kept, made)[-6:]
     return structs.replace(old, at=at, score=round(score + weight, 4), kept=kept), [made]
 
@@ -106,6 +108,8 @@ def fold_complaint(
     return structs.replace(state, complaints=round(state.complaints + more, 3)), added
 
 
-def fold_spread(state: ActorState | None, cue: Cue, settings: Settings) -> tuple[ActorState, list[Contribution]]:
+def fold_spread(
+    state: ActorState | None, cue: Cue, settings: Settings
+) -> tuple[ActorState, list[Contribution]]:
     """One more pair of this actor reached `watch`."""
     return _add(state, cue, settings.spread, settings)

@@ -19,7 +19,6 @@ from underwing.risk.context import Parties
 from underwing.risk.settings import BONUS, DEMANDS, Settings
 from underwing.risk.states import MAX_CONTRIBUTIONS, Contribution, PairState
 
-
 MEANING = "meaning."
 """Signals of the meaning layer begin so."""
 
@@ -98,7 +97,9 @@ def fold_pair(
         fast = max(settings.floor, fast + weight * exp(-age / settings.fast_tau))
         slow = max(settings.floor, slow + weight * exp(-age / settings.slow_tau))
         start, end = cue.span or (-1, -1)
-        added.append(Contribution(signal, stage, round(weight * 1000), cue.at, cue.event, start, end, cue.source))
+        added.append(
+            Contribution(signal, stage, round(weight * 1000), cue.at, cue.event, start, end, cue.source)
+        )
 
     for cue in cues:
         stage = cue.stage
@@ -108,8 +109,8 @@ def fold_pair(
         if stage in VICTIM_STAGES:
             if score_of(fast, slow, settings) < settings.victim_floor:
                 continue
-            again = any(c.signal == cue.signal for c in (*kept, *added))
-            add(cue, cue.weight * (settings.repeat if again else 1.0), cue.signal, stage)
+            repeated = any(c.signal == cue.signal for c in (*kept, *added))
+            add(cue, cue.weight * (settings.repeat if repeated else 1.0), cue.signal, stage)
             if stage != "disclose":
                 refused = max(refused, cue.at)
         elif cue.weight < 0:
@@ -140,7 +141,9 @@ def fold_pair(
                 add(cue, settings.insists * context, "order.refuse+insist", stage)
                 refused = 0
             stages[stage] = max(stages.get(stage, 0), cue.at)
-    new = PairState(at, round(fast, 4), round(slow, 4), round(protect, 3), stages, refused, state.level if state else 0)
+    new = PairState(
+        at, round(fast, 4), round(slow, 4), round(protect, 3), stages, refused, state.level if state else 0
+    )
     return structs.replace(new, kept=_keep(kept, added)), added
 
 
@@ -148,6 +151,8 @@ def _keep(kept: tuple[Contribution, ...], added: list[Contribution]) -> tuple[Co
     """The weightiest contributions, in the order in which they came."""
     everything = [*kept, *added]
     if len(everything) > MAX_CONTRIBUTIONS:
-        best = sorted(range(len(everything)), key=lambda i: (-abs(everything[i].milli), -i))[:MAX_CONTRIBUTIONS]
+        best = sorted(range(len(everything)), key=lambda i: (-abs(everything[i].milli), -i))[
+            :MAX_CONTRIBUTIONS
+        ]
         everything = [everything[i] for i in sorted(best)]
     return tuple(everything)

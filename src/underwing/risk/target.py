@@ -23,7 +23,9 @@ def fold_target(
     pressing[actor] = (before + weight * exp(-(now - at) / settings.target_tau), now)
     strongest = sorted(pressing.items(), key=lambda item: (-item[1][0], item[0]))[:MAX_PRESSING]
     new = TargetState(
-        now, tuple((who, round(score, 4), seen) for who, (score, seen) in strongest), state.level if state else 0
+        now,
+        tuple((who, round(score, 4), seen) for who, (score, seen) in strongest),
+        state.level if state else 0,
     )
     strong = [score for _, score, _ in new.pressing if score >= settings.target_each]
     joint = sum(score for _, score, _ in new.pressing) if len(strong) >= 2 else 0.0

@@ -7,7 +7,7 @@ ever stored, logged or shown here. May import everything but `cli` and `connecto
 
 from underwing.server.app import App, create_app
 from underwing.server.keys import ROLES, BadKey, Key, Keys
-from underwing.server.run import serve
+from underwing.server.run import Service, serve
 from underwing.server.settings import Settings, SettingsError
 
-__all__ = ["ROLES", "App", "BadKey", "Key", "Keys", "Settings", "SettingsError", "create_app", "serve"]
+__all__ = ["ROLES", "App", "BadKey", "Key", "Keys", "Service", "Settings", "SettingsError", "create_app", "serve"]

@@ -1,5 +1,6 @@
 """The little of HTTP that a dozen routes need: requests, responses, refusals, headers that protect."""
 
+import itertools
 import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -28,6 +29,7 @@ _COMMON: tuple[Header, ...] = (
 )
 _CLOSED: Header = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _HSTS: Header = (b"strict-transport-security", b"max-age=31536000")
+_RUN, _count = secrets.token_hex(4), itertools.count(1)
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
@@ -74,7 +76,7 @@ class Request:
         raw: bytes | None = scope.get("raw_path")
         self.path: bytes = (raw if raw is not None else scope["path"].encode()).partition(b"?")[0]
         given = self.header(b"x-request-id")
-        self.id = given.decode() if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        self.id = given.decode() if given and _REQUEST_ID.fullmatch(given) else f"{_RUN}-{next(_count):x}"
         self.key = ""
         self.route = ""
         self.counts: dict[str, int] = {}

@@ -29,6 +29,9 @@ GROUP = 1_000
 """At most this many single events in a transaction."""
 SLICE, SHORT_SLICE = 2_000, 100
 """Lines of a big body in a transaction, without and with single events about."""
+APART_SECONDS = 0.0025
+"""Groups of single events are committed at least this far apart: alone an event goes at once, in a rush a few
+share what a commit costs."""
 _ABOUT_SECONDS = 0.25
 _MOST_FAULTS = 32
 
@@ -139,6 +142,10 @@ class Ingest:
         ending = False
         while not (ending and self._queue.empty() and not self._singles and not self._bulks):
             ending = self._collect(ending) or ending
+            pause = self._last_single + APART_SECONDS - time.monotonic()
+            if self._singles and not self._bulks and not ending and pause > 0:
+                time.sleep(pause)
+                continue
             if self._singles:
                 self._last_single = time.monotonic()
                 group = [self._singles.popleft() for _ in range(min(len(self._singles), GROUP))]

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -137,6 +138,7 @@ def _versions(runner: Runner) -> dict[str, str]:
 def serve(settings: Settings) -> int:
     """Run the service until SIGTERM or Ctrl-C; the exit code. For the main thread."""
     set_up(settings.log_level)
+    sys.setswitchinterval(0.001)  # the event loop waits less for the engine's thread
     try:
         service = Service(settings)
         # uvicorn raises its signal once more when it has stopped; by then there is nothing left to end.

@@ -21,7 +21,6 @@ __all__ = [
     "Meaning",
     "Scanner",
     "canonical",
-    
     "near",
     "simhash",
     "tokens",

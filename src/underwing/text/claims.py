@@ -40,7 +40,11 @@ NOTHING = Claims()
 class ClaimFinder:
     """Finds claims with the phrases of every loaded pack."""
 
-    def __init__(self, age: Iterable[tuple[str, Mapping[str, list[str]]]], place: Iterable[tuple[str, Mapping[str, list[str]]]] = ()) -> None:
+    def __init__(
+        self,
+        age: Iterable[tuple[str, Mapping[str, list[str]]]],
+        place: Iterable[tuple[str, Mapping[str, list[str]]]] = (),
+    ) -> None:
         self._age = self._union(age, "<num>", "([0-9]{1,2})")
         self._place = self._union(place, "<word>", "([^ ]{3,30})")
 

@@ -83,7 +83,9 @@ def _trailing(text: str) -> str:
     return "".join(c for c in set(text) if _kind(c) == "picture" or c.isspace() or c in "\u200d\ufe0f!.?")
 
 
-_EXTRA_LOOK_ALIKES = str.maketrans("αβγεικνορτυχωІіАВЕКМНОРСТХаеорсухѕјԁԛԝһ", "abyeiknoptuxwiiabekmhopctxaeopcyxsjdqwh")
+_EXTRA_LOOK_ALIKES = str.maketrans(
+    "αβγεικνορτυχωІіАВЕКМНОРСТХаеорсухѕјԁԛԝһ", "abyeiknoptuxwiiabekmhopctxaeopcyxsjdqwh"
+)
 
 
 class Deobfuscator:
@@ -134,7 +136,9 @@ class Deobfuscator:
                 chars[index] = char = folded
             category = unicodedata.category(char)
             if category in _NOT_TEXT:
-                joined = 0 < index < len(chars) - 1 and chars[index - 1].isalpha() and chars[index + 1].isalpha()
+                joined = (
+                    0 < index < len(chars) - 1 and chars[index - 1].isalpha() and chars[index + 1].isalpha()
+                )
                 chars[index] = "\u200b" if joined else " "
             elif category == "Ll" or category == "Lu" or category == "Lo":
                 swap = char.translate(_EXTRA_LOOK_ALIKES)
@@ -154,13 +158,21 @@ class Deobfuscator:
         """Tokens of `plain` with digits and signs inside words read as letters."""
         found: list[tuple[str, int, int]] = []
         raw = [(m.group(), m.start(), m.end()) for m in re.finditer(r"\S+", plain)]
-        mixed = sum(bool(re.search(r"[^\W\d_]", w) and re.search(_LEETED, w.rstrip("!.,?"))) for w, _, _ in raw)
+        mixed = sum(
+            bool(re.search(r"[^\W\d_]", w) and re.search(_LEETED, w.rstrip("!.,?"))) for w, _, _ in raw
+        )
         for word, start, _ in raw:
-            core = word.strip("?.,;:\"()")
+            core = word.strip('?.,;:"()')
             has_letter = bool(re.search(r"[^\W\d_]", core))
-            if has_letter and re.search(_LEETED, core.rstrip("!")) and not re.fullmatch(r"\d+[a-z]{1,3}", core):
+            if (
+                has_letter
+                and re.search(_LEETED, core.rstrip("!"))
+                and not re.fullmatch(r"\d+[a-z]{1,3}", core)
+            ):
                 for table in (_LEET, _ONE_AS_L):
-                    read = "".join(table.get(c, c) for c in core.rstrip("!")) + " " * (len(core) - len(core.rstrip("!")))
+                    read = "".join(table.get(c, c) for c in core.rstrip("!")) + " " * (
+                        len(core) - len(core.rstrip("!"))
+                    )
                     if self._known(canonical(read).strip()):
                         break
                 else:

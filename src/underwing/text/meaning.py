@@ -71,7 +71,9 @@ class Meaning:
         best, most = "", float("-inf")
         for number, (name, bias) in enumerate(zip(file.stages, file.kind_bias, strict=True)):
             row = file.kinds[number * size : (number + 1) * size]
-            total = sum((row[i] - 256 if row[i] > 127 else row[i]) for i in seen) * file.kind_step / norm + bias
+            total = (
+                sum((row[i] - 256 if row[i] > 127 else row[i]) for i in seen) * file.kind_step / norm + bias
+            )
             if total > most:
                 best, most = name, total
         return best

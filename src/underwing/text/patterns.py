@@ -15,21 +15,23 @@ A pattern is a sequence of elements separated by spaces, each matching whole tok
 `?`             a question mark
 ==============  =====================================================================
 
-Punctuation in a pattern is passed over, as it is in a message. Patterns are matched at token boundaries; adjacent elements must be neighbours.
+Punctuation in a pattern is passed over, as it is in a message. Patterns are matched at token
+ boundaries; adjacent elements must be neighbours.
 A phrase of a slot or an alternative may have gaps of its own (`(kick .. out|just for me)`).
 """
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import NoReturn
 
 from underwing.text.canonical import canonical
 
 _PIECE = re.compile(r"<[a-z_0-9]+>\??|\)\?|[()|]|\.{2,3}(?=[\s|)]|$)|[^\s()<>|]+")
 _SAFE = re.compile(r"[\\.^$*+?{}()|\[\]]")
-_TOKEN = "[^ ]+ "
-_GAPS = {"..": f"(?:{_TOKEN}){{0,3}}", "...": f"(?:{_TOKEN}){{0,7}}"}
-BUILT_IN = {"num": r"[0-9]{1,5} ", "word": _TOKEN}
+_ANY_WORD = "[^ ]+ "
+_GAPS = {"..": f"(?:{_ANY_WORD}){{0,3}}", "...": f"(?:{_ANY_WORD}){{0,7}}"}
+BUILT_IN = {"num": r"[0-9]{1,5} ", "word": _ANY_WORD}
 
 
 class PatternError(ValueError):
@@ -150,18 +152,19 @@ class _Reader:
         anchored = True
         while True:
             made, required = self.sequence(depth)
-            if not made:
-                self._fail("an empty alternative")
-            options.append(made)
-            if required:
-                literals |= max(required, key=_telling)
-            else:
-                anchored = False
+            if made:
+                options.append(made)
+                if required:
+                    literals.update(max(required, key=_telling))
+                else:
+                    anchored = False
             if self._at >= len(self._pieces):
                 self._fail("a bracket that is never closed")
             self._at += 1
             if self._pieces[self._at - 1] != "|":
                 break
+        if not options:
+            self._fail("brackets without a word")
         return _any_of(options), frozenset(literals if anchored else ())
 
     def _slot(self, name: str) -> tuple[str, frozenset[str]]:
@@ -173,13 +176,13 @@ class _Reader:
             if not required:
                 self._fail(f"the phrase {phrase!r} of <{name}>, which needs no word,")
             options.append(made)
-            literals |= max(required, key=_telling)
+            literals.update(max(required, key=_telling))
         if not options:
             self._fail(f"the empty slot <{name}>")
         return _any_of(options), frozenset(literals)
 
 
-def _telling(literals: frozenset[str]) -> int:
+def _telling(literals: AbstractSet[str]) -> int:
     """How telling a required element is: the length of its shortest search literal."""
     return min(map(len, literals))
 

@@ -138,7 +138,8 @@ class Scanner:
         signals = [self._signal(k, span_of(view, *found[k], light), False, quoting) for k in found]
         if second is not None:
             signals += [
-                self._signal(k, span_of(second.view, *v, second.spans or light), True, quoting) for k, v in hidden.items()
+                self._signal(k, span_of(second.view, *v, second.spans or light), True, quoting)
+                for k, v in hidden.items()
             ]
         return Scan(view, tuple(signals), numbered)
 

@@ -5,6 +5,7 @@ bits apart.
 """
 
 from hashlib import blake2b
+from itertools import pairwise
 
 NEAR_BITS = 10
 """Two openers at most this many of 64 bits apart count as the same script."""
@@ -16,7 +17,7 @@ def simhash(view: str) -> int:
     if len(words) < 3:
         return 0
     counts = [0] * 64
-    features = [*words, *(f"{a} {b}" for a, b in zip(words, words[1:], strict=False))]
+    features = [*words, *(f"{a} {b}" for a, b in pairwise(words))]
     for feature in features:
         value = int.from_bytes(blake2b(feature.encode("utf-8", "replace"), digest_size=8).digest())
         for bit in range(64):
