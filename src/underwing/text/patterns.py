@@ -21,8 +21,7 @@ A phrase of a slot or an alternative may have gaps of its own (`(kick .. out|jus
 """
 
 import re
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 from underwing.text.canonical import canonical
@@ -182,7 +181,7 @@ class _Reader:
         return _any_of(options), frozenset(literals)
 
 
-def _telling(literals: AbstractSet[str]) -> int:
+def _telling(literals: Iterable[str]) -> int:
     """How telling a required element is: the length of its shortest search literal."""
     return min(map(len, literals))
 
