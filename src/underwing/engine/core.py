@@ -61,6 +61,8 @@ from underwing.text import Meaning, simhash
 ENGINE_VERSION = "1"
 MAX_AUDIENCE = 16
 """Of a message to many, at most this many recipients are looked at for their ages."""
+_OWN_CALM = frozenset({"kin", "banter"})
+"""Protective entries that speak only for who says them."""
 _NO_PARTIES = Parties()
 _LEVELS = tuple(level.name for level in Level)
 
@@ -215,6 +217,7 @@ class Engine:
                 )
         if actor is not None and actor is not actor_before:
             state.actors.put(sender, actor)
+        self._calm(state, event, own, sender, other, direct)
         answer = self._other_side(state, event, at, cues, sender, other, direct)
         if answer is not None:
             suspect, their_pair, made, rise = answer
@@ -286,6 +289,10 @@ class Engine:
                 continue
             if stage in ("distress", "disclose") or (stage == "report_quote" and parties.actor_minor):
                 help_route = help_route or parties.actor_minor is not False
+            if stage == "report_quote" and signal.signal.split(".")[1] == stage:
+                cues.append(
+                    Cue(signal.signal, stage, self.settings.talk_of_harm, at, event.id, signal.span, signal.source)
+                )
             if stage == "report_quote" or stage == "advice":
                 continue
             cues.append(
@@ -356,6 +363,27 @@ class Engine:
             return None
         pair = self._raise(state, key, pair, at, state.actors.get(suspect))
         return suspect, pair, made, pair.level > before
+
+    def _calm(
+        self, state: State, event: Message, own: list[Cue], sender: str, other: str, direct: bool
+    ) -> None:
+        """Protective talk says something of the whole conversation: part of it counts for the other side too."""
+        calm = [
+            structs.replace(cue, weight=cue.weight * self.settings.calm_share)
+            for cue in own
+            if cue.weight < 0 and cue.signal.split(".")[-1] not in _OWN_CALM
+        ]
+        if not calm:
+            return
+        if direct:
+            keys = [pair_key(other, sender)]
+        else:
+            room = state.rooms.get(event.conversation)
+            keys = [pair_key(name, other) for name, _ in (room.speakers if room else ()) if name != sender]
+        for key in keys:
+            pair, made = fold_pair(state.pairs.get(key), calm, _NO_PARTIES, self.settings)
+            if made:
+                state.pairs.put(key, pair)
 
     def _press(
         self, state: State, target: str | None, sender: str, made: list[Contribution], at: int

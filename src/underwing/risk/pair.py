@@ -132,7 +132,8 @@ def fold_pair(
                 novelty = settings.repeat**again if again else settings.sibling
             context = parties.multiplier(stage, "deceive" in recent or stage == "deceive", settings)
             add(cue, cue.weight * context * novelty, cue.signal, stage)
-            if stage not in recent:
+            telling = cue.weight >= settings.telling
+            if telling and stage not in recent:
                 for before in sorted(recent):
                     bonus = BONUS.get((before, stage), 0.0)
                     if bonus:
@@ -140,7 +141,8 @@ def fold_pair(
             if refused and 0 < cue.at - refused <= settings.insist_window:
                 add(cue, settings.insists * context, "order.refuse+insist", stage)
                 refused = 0
-            stages[stage] = max(stages.get(stage, 0), cue.at)
+            if telling:
+                stages[stage] = max(stages.get(stage, 0), cue.at)
     new = PairState(
         at, round(fast, 4), round(slow, 4), round(protect, 3), stages, refused, state.level if state else 0
     )

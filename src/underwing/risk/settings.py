@@ -30,6 +30,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Novelty of the same entry again; to the power of how often it is still remembered."""
     sibling: float = 0.6
     """Novelty of another entry of a stage already seen."""
+    telling: float = 0.5
+    """Cues of at least this weight make their stage stand: for novelty, order and `needs`."""
     memory: float = 7 * DAY
     """How long a stage counts as already seen for novelty, order and `needs`."""
     victim_floor: float = 0.6
@@ -39,6 +41,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     insist_window: float = DAY
     floor: float = -1.0
     """Scores do not fall below this: protective talk beforehand helps a little, and fades like all else."""
+    talk_of_harm: float = -0.9
+    """Somebody tells what somebody else did: the conversation is about harm, more often than it is harm."""
+    calm_share: float = 0.6
+    """What protective talk of one side counts for the other."""
     protect_cap: float = 3.0
     """Protective cues take at most this much from one pair."""
 
