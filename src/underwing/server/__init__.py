@@ -2,7 +2,7 @@
 
 A small ASGI application of our own (a dozen routes; the hot one without a framework), one thread that alone
 talks to the engine (`ingest`), and around them keys, limits, metrics, logs and the page. No message text is
-ever stored, logged or shown here. May import everything but `cli` and `connectors`.
+ever stored, logged or shown here. May import: everything but evaluation and cli.
 """
 
 from underwing.server.app import App, create_app
@@ -10,4 +10,15 @@ from underwing.server.keys import ROLES, BadKey, Key, Keys
 from underwing.server.run import Service, serve
 from underwing.server.settings import Settings, SettingsError
 
-__all__ = ["ROLES", "App", "BadKey", "Key", "Keys", "Service", "Settings", "SettingsError", "create_app", "serve"]
+__all__ = [
+    "ROLES",
+    "App",
+    "BadKey",
+    "Key",
+    "Keys",
+    "Service",
+    "Settings",
+    "SettingsError",
+    "create_app",
+    "serve",
+]

@@ -30,7 +30,7 @@ from underwing.server.http import (
 from underwing.server.ingest import Ingest
 from underwing.server.keys import Keys
 from underwing.server.limits import Rates, read_body
-from underwing.server.logs import note
+from underwing.server.logs import FLUSH_SECONDS, flush, note
 from underwing.server.metrics import CONTENT_TYPE, Metrics
 from underwing.server.openapi import describe
 from underwing.server.settings import Settings
@@ -126,8 +126,14 @@ class App:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def _write_logs(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            flush()
+
     async def start(self) -> None:
         """Begin: with the engine given at first, or by loading one."""
+        self._keep(self._write_logs())
         if self._runner is not None:
             self.attach(self._runner)
         elif self.on_start is not None:
@@ -140,6 +146,7 @@ class App:
             task.cancel()
         if self._ingest is not None:
             await self._ingest.close()
+        flush()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -192,8 +199,7 @@ class App:
         finally:
             took = time.perf_counter() - began
             route = request.route or "none"
-            self.metrics.latency.labels(route).observe(took)
-            self.metrics.requests.labels(route, str(status)).inc()
+            self.metrics.request(route, status, took)
             note(
                 "request", request=request.id, route=route, status=status, ms=round(took * 1000, 2),
                 key=request.key, **request.counts,

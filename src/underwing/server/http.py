@@ -21,8 +21,10 @@ HTML = b"text/html; charset=utf-8"
 _COMMON: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
+)
+_FOR_PAGES: tuple[Header, ...] = (
+    (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
@@ -155,7 +157,9 @@ class Sender:
     def head(self, request: Request, response: Response, length: int | None) -> list[Header]:
         """All headers of an answer; `length` None for one whose length is not known yet."""
         headers = [*self._fixed, (b"x-request-id", request.id.encode()), *response.headers]
-        if not any(name == b"content-security-policy" for name, _ in response.headers):
+        if response.type is HTML:
+            headers += _FOR_PAGES
+        if not response.headers or not any(name == _CLOSED[0] for name, _ in response.headers):
             headers.append(_CLOSED)
         if response.type:
             headers.append((b"content-type", response.type))

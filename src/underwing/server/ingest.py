@@ -73,6 +73,7 @@ class Ingest:
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[_Single | _Bulk | _Call | None] = queue.SimpleQueue()
         self._waiting = self._singles_waiting = 0
+        metrics.waiting.set_function(lambda: self._waiting)
         self._singles: deque[_Single] = deque()
         self._bulks: deque[_Bulk] = deque()
         self._closed = False
@@ -128,13 +129,11 @@ class Ingest:
         if not self.alive:
             raise Refusal(503, "stopping", "the service is stopping; try again", retry_after=1)
         self._waiting += size
-        self._metrics.waiting.set(self._waiting)
         self._queue.put(job)
         try:
             return await future
         finally:
             self._waiting -= size
-            self._metrics.waiting.set(self._waiting)
 
     # -- in the thread ----------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ class Metrics:
     """The service's counters and gauges, and how they are written out."""
 
     def __init__(self) -> None:
+        self._children: dict[tuple[str, int], tuple[Histogram, Counter]] = {}
         self._registry = registry = CollectorRegistry()
         self._glance = msgspec.json.Decoder(_Glance).decode
         self.events = Counter(
@@ -71,6 +72,15 @@ class Metrics:
         self.policy_reloads = Counter(
             "underwing_policy_reloads", "Policy files taken over.", registry=registry
         )
+
+    def request(self, route: str, status: int, seconds: float) -> None:
+        """Count an answered request."""
+        children = self._children.get((route, status))
+        if children is None:
+            children = self.latency.labels(route), self.requests.labels(route, str(status))
+            self._children[route, status] = children
+        children[0].observe(seconds)
+        children[1].inc()
 
     def count(self, events: Iterable[Event], answers: Iterable[Answer]) -> None:
         """Count a committed batch."""

@@ -14,7 +14,7 @@ from underwing.packs import PackError, load_packs
 from underwing.policy import PolicyError, load_policy
 from underwing.server.app import App, create_app
 from underwing.server.keys import Keys
-from underwing.server.logs import note, set_up
+from underwing.server.logs import flush, note, set_up
 from underwing.server.settings import Settings
 from underwing.text import Meaning
 
@@ -105,6 +105,7 @@ class Service:
             self.keys.close()
             self.started.set()
             note("stopped")
+            flush()
         if self._problem is not None:
             raise self._problem
 
@@ -149,5 +150,6 @@ def serve(settings: Settings) -> int:
             signal.signal(signal.SIGTERM, before)
     except (PackError, PolicyError, StoreError, OSError) as error:
         note("cannot_serve", logging.ERROR, problem=str(error))
+        flush()
         return 2
     return 0
