@@ -1,13 +1,18 @@
 """One pass over a message for every pattern of every language.
 
 An Aho-Corasick automaton finds all search literals at once; each pattern is a conjunction of elements, and
-only a pattern whose every element was seen is confirmed by its RE2 expression. Both are linear in the
+only an entry of which a pattern has all its elements is confirmed by its RE2 set. Both are linear in the
 message, whatever a pack holds (`docs/decisions/0002-scanning.md` has the measurement).
 """
 
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import re2
 from ahocorasick_rs import AhoCorasick, MatchKind
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from underwing.model import ACTOR_STAGES, Signal
 from underwing.text.canonical import canonical, span_of, tokens
@@ -32,6 +37,38 @@ class Scan(Struct, frozen=True):
     numbered: bool
 
 
+def _common_words() -> dict[str, int]:
+    """Word → how many of 100,000 ordinary messages hold it."""
+    lines = (Path(__file__).parent / "common_words.txt").read_text(encoding="utf-8").splitlines()
+    return {word: int(count) for word, count in (line.split() for line in lines if not line.startswith("#"))}
+
+
+def _frequency(literal: str, common: dict[str, int]) -> int:
+    """How often a search literal is met; of a part of a word, how often all words that have it."""
+    if literal[0] == literal[-1] == " ":
+        return common.get(literal.strip(), 1)
+    part = literal.strip()
+    whole = [
+        n
+        for word, n in common.items()
+        if (word.startswith(part) if literal[0] == " " else word.endswith(part))
+    ]
+    return sum(whole) + 2
+
+
+_QUOTED_PART = re.compile(r'"[^"]{4,200}"|“[^”]{4,200}”|„[^“”]{4,200}[“”]|«[^»]{4,200}»')
+
+
+def _as_quoted(signal: Signal, text: str) -> Signal:
+    """A risk cue that stands wholly between quotation marks is somebody else's words."""
+    if signal.span is None or signal.stage not in ACTOR_STAGES:
+        return signal
+    start, end = signal.span
+    if any(m.start() <= start and end <= m.end() for m in _QUOTED_PART.finditer(text)):
+        return structs.replace(signal, stage="report_quote", act="quote", weight=0.0)
+    return signal
+
+
 class Scanner:
     """All entries, ready to scan. Build once; scanning keeps no state."""
 
@@ -39,37 +76,40 @@ class Scanner:
         self.entries = entries
         literals: dict[str, int] = {}
         elements: dict[frozenset[str], int] = {}
-        commonness: dict[str, int] = {}
-        for entry in entries:
-            for line in (*entry.examples, *entry.counter):
-                for token in set(canonical(line).split()):
-                    commonness[token] = commonness.get(token, 0) + 1
-        self._patterns: list[tuple[int, int, object]] = []  # (required mask, entry index, regex)
-        anchored: dict[int, list[int]] = {}
+        rarity: dict[frozenset[str], int] = {}
+        common = _common_words()
+        anchored: dict[
+            int, dict[int, set[frozenset[int]]]
+        ] = {}  # rarest element → entry → what else it takes
         options = re2.Options()
         options.log_errors = False
+        self._regexes: list[list[Any]] = []
+        self._sets: list[Callable[[str], list[int] | None]] = []
         for number, entry in enumerate(entries):
+            together = re2.Set.SearchSet(options)
             for compiled in entry.patterns:
-                mask, anchor, least = 0, -1, 1 << 30
                 for element in compiled.required:
-                    index = elements.setdefault(element, len(elements))
-                    mask |= 1 << index
+                    elements.setdefault(element, len(elements))
                     for literal in element:
                         literals.setdefault(literal, len(literals))
-                    seen = sum(commonness.get(literal.strip(), 0) for literal in element)
-                    if seen < least:
-                        least, anchor = seen, index
-                anchored.setdefault(anchor, []).append(len(self._patterns))
-                self._patterns.append((mask, number, re2.compile(compiled.regex, options=options)))
+                    if element not in rarity:
+                        rarity[element] = sum(_frequency(literal, common) for literal in element)
+                rarest = sorted(set(compiled.required), key=lambda e: (rarity[e], elements[e]))
+                others = tuple(elements[e] for e in rarest[1:])
+                anchored.setdefault(elements[rarest[0]], {}).setdefault(number, set()).add(others)
+                together.Add(compiled.regex)
+            together.Compile()
+            self._sets.append(together.Match)
+            self._regexes.append([re2.compile(c.regex, options=options) for c in entry.patterns])
         self._unless = [[re2.compile(c.regex, options=options) for c in e.unless_patterns] for e in entries]
-        self._masks = [0] * len(literals)
-        self._anchors: list[tuple[int, ...]] = [()] * len(literals)
+        members = [frozenset(literals[literal] for literal in element) for element in elements]
+        anchors: list[list[tuple[int, tuple[tuple[frozenset[int], ...], ...]]]] = [[] for _ in literals]
         for element, index in elements.items():
-            for literal in element:
-                self._masks[literals[literal]] |= 1 << index
-                if index in anchored:
-                    at = literals[literal]
-                    self._anchors[at] = (*self._anchors[at], *anchored[index])
+            for entry_number, ways in anchored.get(index, {}).items():
+                taken = tuple(tuple(members[other] for other in way) for way in sorted(ways))
+                for literal in element:
+                    anchors[literals[literal]].append((entry_number, taken))
+        self._anchors = [tuple(a) for a in anchors]
         vocabulary = {literal.strip() for literal in literals if literal[0] == literal[-1] == " "}
         prefixes = {literal.strip() for literal in literals if literal[-1] != " "}
         self.deobfuscator = Deobfuscator(vocabulary, prefixes)
@@ -84,7 +124,6 @@ class Scanner:
         hints += numbers
         self._hint_weight += [0] * len(numbers)
         self._own_lone = {at for literal, at in literals.items() if len(literal.strip()) == 1}
-        self._masks += [0] * len(hints)
         self._anchors += [()] * len(hints)
         self._find = AhoCorasick(
             [*literals, *hints], matchkind=MatchKind.Standard, store_patterns=False
@@ -97,23 +136,25 @@ class Scanner:
     def _confirm(self, view: str, hits: list[tuple[int, int, int]]) -> dict[int, tuple[int, int]]:
         if not hits:
             return {}
-        mask = 0
-        masks, anchors = self._masks, self._anchors
+        anchors = self._anchors
+        seen = {index for index, _, _ in hits}
         candidates: set[int] = set()
-        for index, _, _ in hits:
-            mask |= masks[index]
-        for index, _, _ in hits:
-            for pattern in anchors[index]:
-                required = self._patterns[pattern][0]
-                if mask & required == required:
-                    candidates.add(pattern)
+        for index in seen:
+            for entry, ways in anchors[index]:
+                if entry in candidates:
+                    continue
+                for way in ways:
+                    for element in way:
+                        if element.isdisjoint(seen):
+                            break
+                    else:
+                        candidates.add(entry)
+                        break
         found: dict[int, tuple[int, int]] = {}
-        for pattern in sorted(candidates):
-            _, entry, regex = self._patterns[pattern]
-            if entry in found:
-                continue
-            match = regex.search(view)  # type: ignore[attr-defined]
-            if match and not any(u.search(view) for u in self._unless[entry]):
+        for entry in sorted(candidates):
+            matched = self._sets[entry](view)
+            if matched and not any(u.search(view) for u in self._unless[entry]):
+                match = self._regexes[entry][min(matched)].search(view)
                 found[entry] = (match.start(), match.end())
         return found
 
@@ -141,6 +182,8 @@ class Scanner:
                 self._signal(k, span_of(second.view, *v, second.spans or light), True, quoting)
                 for k, v in hidden.items()
             ]
+        if any(mark in text for mark in '"“”«»„'):
+            signals = [_as_quoted(signal, text) for signal in signals]
         return Scan(view, tuple(signals), numbered)
 
     def _hint(self, hits: list[tuple[int, int, int]]) -> int:
