@@ -78,11 +78,20 @@ def compile_pattern(pattern: str, slots: Mapping[str, list[str]]) -> Compiled:
     Raises:
         PatternError: unknown slot, unbalanced brackets, or a pattern that nothing anchors.
     """
-    reader = _Reader(pattern, slots)
-    regex, required = reader.sequence(0)
+    regex, required = _Reader(f"({pattern})" if _has_bare_bar(pattern) else pattern, slots).sequence(0)
     if not required:
         raise PatternError(f"{pattern!r} has no word that it needs")
     return Compiled(regex if regex.startswith("^") else f" {regex}", required)
+
+
+def _has_bare_bar(pattern: str) -> bool:
+    """Whether a `|` stands outside all brackets: the whole pattern is then a choice."""
+    depth = 0
+    for piece in _PIECE.findall(pattern):
+        depth += (piece == "(") - (piece in (")", ")?"))
+        if piece == "|" and depth == 0:
+            return True
+    return False
 
 
 class _Reader:
@@ -171,7 +180,7 @@ class _Reader:
         options: list[str] = []
         literals: set[str] = set()
         for phrase in self._slots[name]:
-            made, required = _Reader(phrase, {}).sequence(0)
+            made, required = _Reader(f"({phrase})" if _has_bare_bar(phrase) else phrase, {}).sequence(0)
             if not required:
                 self._fail(f"the phrase {phrase!r} of <{name}>, which needs no word,")
             options.append(made)
