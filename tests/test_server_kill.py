@@ -134,7 +134,10 @@ def test_one_stream_of_events_decides_as_if_nothing_had_happened(tmp_path: Path)
         "please stop",
     )
     events = [
-        event(n, chance.choice(texts), **{"from": f"a{n % 9}", "to": [f"k{n % 4}"]}, at=f"2026-01-0{1 + n // 3000}T12:00:00Z")
+        event(
+            n, chance.choice(texts), at=f"2026-01-0{1 + n // 3000}T12:00:00Z",
+            **{"from": f"a{n % 9}", "to": [f"k{n % 4}"]},
+        )
         for n in range(12_000)
     ]  # fmt: skip
     with Keys(database) as keys:

@@ -139,7 +139,16 @@ def test_recent_goes_on_where_it_stopped(service: Running) -> None:
         assert rest == {"last": numbers[-1], "decisions": []}
         newest = client.get("/v1/recent?limit=2").json()
         assert [d["number"] for d in newest["decisions"]] == numbers[-2:]
-        for bad in ("after=-1", "after=x", "limit=0", "limit=501", "after=1&after=2", "after=%FF", "after=١"):
+        for bad in (
+            "after=-1",
+            "after=x",
+            "limit=0",
+            "limit=501",
+            "after=1&after=2",
+            "after=%FF",
+            "after=١",
+            "befor=1",
+        ):
             assert client.get(f"/v1/recent?{bad}").status_code == 400, bad
         rows = client.get(f"/v1/recent?after={numbers[-2]}", headers={"accept": "text/html"})
         assert rows.text.count('<li class="decision') == 1

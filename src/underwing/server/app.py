@@ -273,7 +273,7 @@ class App:
         return Response(body)
 
     async def _explain_pair(self, request: Request) -> Response:
-        query = request.query()
+        query = request.query("actor", "target")
         if not query.get("actor") or not query.get("target"):
             raise Refusal(400, "bad_query", "give both: ?actor=<account>&target=<account>")
         return await self._explain(query["actor"], query["target"])
@@ -289,7 +289,7 @@ class App:
         return Response(msgspec.json.encode(found))
 
     async def _recent(self, request: Request) -> Response:
-        query = request.query()
+        query = request.query("after", "limit")
         after, limit = _number(query, "after", 0, 2**53), _number(query, "limit", 1, 500)
         ingest = self._ready
         found = await ingest.call(partial(pages.recent, ingest.runner, after, limit or 100))

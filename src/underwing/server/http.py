@@ -99,11 +99,11 @@ class Request:
         value = self.header(b"content-length")
         return int(value) if value is not None and value.isdigit() and len(value) < 19 else None
 
-    def query(self) -> dict[str, str]:
-        """The query's parameters.
+    def query(self, *known: str) -> dict[str, str]:
+        """The query's parameters; when `known` are given, no others may be there.
 
         Raises:
-            Refusal: 400, bad UTF-8, too many, or one given twice.
+            Refusal: 400, bad UTF-8, too many, an unknown one, or one given twice.
         """
         raw: bytes = self.scope["query_string"]
         if not raw:
@@ -114,6 +114,8 @@ class Request:
             raise Refusal(400, "bad_query", "the query is not percent-encoded UTF-8") from None
         if len(dict(pairs)) != len(pairs):
             raise Refusal(400, "bad_query", "a parameter of the query is given twice")
+        if known and not set(dict(pairs)) <= set(known):
+            raise Refusal(400, "bad_query", f"the parameters known here are {', '.join(known)}")
         return dict(pairs)
 
     def cookie(self, name: bytes) -> str | None:
