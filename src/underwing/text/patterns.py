@@ -22,6 +22,7 @@ A phrase of a slot or an alternative may have gaps of its own (`(kick .. out|jus
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NoReturn
 
 from underwing.text.canonical import canonical
@@ -41,6 +42,7 @@ def _quote(token: str) -> str:
     return _SAFE.sub(lambda m: "\\" + m.group(), token)
 
 
+@lru_cache(maxsize=65_536)
 def _word(word: str) -> tuple[str, list[str]]:
     """One word with optional stars → (regex of whole tokens, its search literals)."""
     prefix, suffix = word.endswith("*"), word.startswith("*") and len(word) > 1
@@ -149,7 +151,7 @@ class _Reader:
                 return BUILT_IN[name], nothing, optional
             if name not in self._slots:
                 self._fail(f"unknown slot <{name}>")
-            return *self._slot(name), optional
+            return *_slot(tuple(self._slots[name])), optional
         made, found = _word(core)
         return made, frozenset(found) if made else nothing, optional and bool(made)
 
@@ -175,19 +177,21 @@ class _Reader:
             self._fail("brackets without a word")
         return _any_of(options), frozenset(literals if anchored else ())
 
-    def _slot(self, name: str) -> tuple[str, frozenset[str]]:
-        """All phrases of a slot as one alternative. Slots do not name other slots."""
-        options: list[str] = []
-        literals: set[str] = set()
-        for phrase in self._slots[name]:
-            made, required = _Reader(f"({phrase})" if _has_bare_bar(phrase) else phrase, {}).sequence(0)
-            if not required:
-                self._fail(f"the phrase {phrase!r} of <{name}>, which needs no word,")
-            options.append(made)
-            literals.update(max(required, key=_telling))
-        if not options:
-            self._fail(f"the empty slot <{name}>")
-        return _any_of(options), frozenset(literals)
+
+@lru_cache(maxsize=4096)
+def _slot(phrases: tuple[str, ...]) -> tuple[str, frozenset[str]]:
+    """All phrases of a slot as one alternative. Slots do not name other slots."""
+    options: list[str] = []
+    literals: set[str] = set()
+    for phrase in phrases:
+        made, required = _Reader(f"({phrase})" if _has_bare_bar(phrase) else phrase, {}).sequence(0)
+        if not required:
+            raise PatternError(f"the phrase {phrase!r} of a slot needs no word")
+        options.append(made)
+        literals.update(max(required, key=_telling))
+    if not options:
+        raise PatternError("an empty slot")
+    return _any_of(options), frozenset(literals)
 
 
 def _telling(literals: Iterable[str]) -> int:

@@ -8,7 +8,6 @@ message, whatever a pack holds (`docs/decisions/0002-scanning.md` has the measur
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import re2
 from ahocorasick_rs import AhoCorasick, MatchKind
@@ -56,6 +55,8 @@ def _frequency(literal: str, common: dict[str, int]) -> int:
     return sum(whole) + 2
 
 
+_OPTIONS = re2.Options()
+_OPTIONS.log_errors = False
 _QUOTED_PART = re.compile(r'"[^"]{4,200}"|“[^”]{4,200}”|„[^“”]{4,200}[“”]|«[^»]{4,200}»')
 
 
@@ -78,30 +79,29 @@ class Scanner:
         elements: dict[frozenset[str], int] = {}
         rarity: dict[frozenset[str], int] = {}
         common = _common_words()
-        anchored: dict[
-            int, dict[int, set[frozenset[int]]]
-        ] = {}  # rarest element → entry → what else it takes
-        options = re2.Options()
-        options.log_errors = False
-        self._regexes: list[list[Any]] = []
+        frequency: dict[str, int] = {}
+        # Rarest element → entry → what else each of its patterns takes.
+        anchored: dict[int, dict[int, set[tuple[int, ...]]]] = {}
         self._sets: list[Callable[[str], list[int] | None]] = []
         for number, entry in enumerate(entries):
-            together = re2.Set.SearchSet(options)
+            together = re2.Set.SearchSet(_OPTIONS)
             for compiled in entry.patterns:
                 for element in compiled.required:
                     elements.setdefault(element, len(elements))
                     for literal in element:
                         literals.setdefault(literal, len(literals))
                     if element not in rarity:
-                        rarity[element] = sum(_frequency(literal, common) for literal in element)
+                        for literal in element:
+                            if literal not in frequency:
+                                frequency[literal] = _frequency(literal, common)
+                        rarity[element] = sum(frequency[literal] for literal in element)
                 rarest = sorted(set(compiled.required), key=lambda e: (rarity[e], elements[e]))
                 others = tuple(elements[e] for e in rarest[1:])
                 anchored.setdefault(elements[rarest[0]], {}).setdefault(number, set()).add(others)
                 together.Add(compiled.regex)
             together.Compile()
             self._sets.append(together.Match)
-            self._regexes.append([re2.compile(c.regex, options=options) for c in entry.patterns])
-        self._unless = [[re2.compile(c.regex, options=options) for c in e.unless_patterns] for e in entries]
+        self._unless = [[re2.compile(c.regex, options=_OPTIONS) for c in e.unless_patterns] for e in entries]
         members = [frozenset(literals[literal] for literal in element) for element in elements]
         anchors: list[list[tuple[int, tuple[tuple[frozenset[int], ...], ...]]]] = [[] for _ in literals]
         for element, index in elements.items():
@@ -154,7 +154,8 @@ class Scanner:
         for entry in sorted(candidates):
             matched = self._sets[entry](view)
             if matched and not any(u.search(view) for u in self._unless[entry]):
-                match = self._regexes[entry][min(matched)].search(view)
+                regex = re2.compile(self.entries[entry].patterns[min(matched)].regex, options=_OPTIONS)
+                match = regex.search(view)
                 found[entry] = (match.start(), match.end())
         return found
 
