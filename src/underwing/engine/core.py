@@ -173,6 +173,8 @@ class Engine:
 
         mine = state.accounts.get(sender) or UNKNOWN
         target, theirs = self._target(state, event, other, direct)
+        if target is not None and is_minor(theirs) is None:
+            theirs = self._as_claimed(state, target, theirs)
         parties = Parties.of(mine, theirs, target or "", sender)
         if trigger:
             return self._trigger(state, event, at, sender, target, mine, theirs, trigger)
@@ -274,6 +276,14 @@ class Engine:
         rest = [name for name in [*spoke, *event.to[:MAX_AUDIENCE]] if name != event.sender]
         return (rest[0], state.accounts.get(rest[0]) or UNKNOWN) if rest else (None, UNKNOWN)
 
+    @staticmethod
+    def _as_claimed(state: State, account: str, facts: Facts) -> Facts:
+        """Facts of an account of unknown age, taken at its word where it said to be under 18."""
+        claims = state.actors.get(account)
+        if claims is not None and claims.ages and claims.ages[-1][0] < 18:
+            return structs.replace(facts, declared_age=claims.ages[-1][0])
+        return facts
+
     def _cues(
         self, event: Message, at: int, signals: tuple[Signal, ...], parties: Parties
     ) -> tuple[list[Cue], bool]:
@@ -291,7 +301,15 @@ class Engine:
                 help_route = help_route or parties.actor_minor is not False
             if stage == "report_quote" and signal.signal.split(".")[1] == stage:
                 cues.append(
-                    Cue(signal.signal, stage, self.settings.talk_of_harm, at, event.id, signal.span, signal.source)
+                    Cue(
+                        signal.signal,
+                        stage,
+                        self.settings.talk_of_harm,
+                        at,
+                        event.id,
+                        signal.span,
+                        signal.source,
+                    )
                 )
             if stage == "report_quote" or stage == "advice":
                 continue

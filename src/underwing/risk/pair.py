@@ -110,7 +110,8 @@ def fold_pair(
             if score_of(fast, slow, settings) < settings.victim_floor:
                 continue
             repeated = any(c.signal == cue.signal for c in (*kept, *added))
-            add(cue, cue.weight * (settings.repeat if repeated else 1.0), cue.signal, stage)
+            context = min(1.0, parties.multiplier("threat", False, settings))
+            add(cue, cue.weight * context * (settings.repeat if repeated else 1.0), cue.signal, stage)
             if stage != "disclose":
                 refused = max(refused, cue.at)
         elif cue.weight < 0:
