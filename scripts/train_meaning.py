@@ -1,4 +1,4 @@
-"""Train the meaning layer from the tuning conversations and phrase lines: character n-grams, linear, tiny.
+"""Train the meaning layer from the tuning conversations: character n-grams, linear, tiny.
 
     uv run --group train python scripts/train_meaning.py [--check FILE]
 
@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 
-from underwing.model import ACTOR_STAGES, VICTIM_STAGES
+from underwing.model import ACTOR_STAGES
 from underwing.text import canonical
 from underwing.text.meaning import MODEL_FILE, Meaning, ModelFile
 
@@ -52,18 +52,6 @@ def conversations(path: Path) -> list[tuple[str, str | None]]:
     return rows
 
 
-def phrases(path: Path) -> list[tuple[str, str | None]]:
-    """Lines `stage|text` of a phrase file; victim-side lines teach nothing here."""
-    rows: list[tuple[str, str | None]] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        stage, _, text = line.partition("|")
-        stage = stage.strip()
-        if stage in VICTIM_STAGES or not text.strip():
-            continue
-        rows.append((text.strip(), None if stage == "safe" else stage))
-    return rows
-
-
 def main() -> None:
     """Train, print what was measured, write the model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -71,8 +59,6 @@ def main() -> None:
     parser.add_argument("--ordinary", type=Path, help="more innocent lines, one a line")
     arguments = parser.parse_args()
     rows = conversations(ROOT / "corpus" / "tuning.jsonl")
-    for path in sorted((ROOT / "corpus" / "phrases").glob("*.txt")):
-        rows += phrases(path)
     if arguments.ordinary:
         rows += [(line, None) for line in arguments.ordinary.read_text(encoding="utf-8").splitlines()]
     rows = [row for row in rows if len(canonical(row[0]).split()) >= 2]
