@@ -31,10 +31,20 @@ def events(start: int, count: int) -> list[bytes]:
             for message in turn if isinstance(turn, list) else [turn]:
                 who = people.setdefault(message["sender"], len(people))
                 minute = len(made) % 60
-                made.append(encode({
-                    "type": "message", "id": f"{start}-{len(made)}", "at": f"2026-01-01T00:{minute:02d}:00Z",
-                    "surface": "dm", "conversation": name, "from": f"{name}.{who}", "to": [f"{name}.{1 - who}"], "text": message["text"],
-                }))  # fmt: skip
+                made.append(
+                    encode(
+                        {
+                            "type": "message",
+                            "id": f"{start}-{len(made)}",
+                            "at": f"2026-01-01T00:{minute:02d}:00Z",
+                            "surface": "dm",
+                            "conversation": name,
+                            "from": f"{name}.{who}",
+                            "to": [f"{name}.{1 - who}"],
+                            "text": message["text"],
+                        }
+                    )
+                )
     return made
 
 

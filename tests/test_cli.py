@@ -50,9 +50,15 @@ def test_help_names_every_command() -> None:
 
 def test_replay_of_the_test_phrases(tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson"
-    path.write_text(event(1, REVIEW_PHRASE) + "\n\n" + event(2, URGENT_PHRASE) + "\n" + event(3, "hello") + "\n")
+    path.write_text(
+        event(1, REVIEW_PHRASE) + "\n\n" + event(2, URGENT_PHRASE) + "\n" + event(3, "hello") + "\n"
+    )
     decisions = [json.loads(line) for line in underwing("replay", str(path), "--json").splitlines()]
-    assert [(d["level"], d["test"]) for d in decisions] == [("review", True), ("urgent", True), ("none", False)]
+    assert [(d["level"], d["test"]) for d in decisions] == [
+        ("review", True),
+        ("urgent", True),
+        ("none", False),
+    ]
     assert "URGENT" in underwing("replay", str(path))
 
 
@@ -76,7 +82,9 @@ def test_evaluate_prints_the_fixed_shape(few: Path, tmp_path: Path) -> None:
 
 def test_backtest_shows_what_would_change(few: Path, tmp_path: Path) -> None:
     new = tmp_path / "quiet.toml"
-    new.write_text('version = "1"\n[[rule]]\nid = "all"\nwhy = "test"\nwhen = "level >= 2"\nactions = ["page"]\n')
+    new.write_text(
+        'version = "1"\n[[rule]]\nid = "all"\nwhy = "test"\nwhen = "level >= 2"\nactions = ["page"]\n'
+    )
     result = json.loads(underwing("backtest", "--policy", str(new), "--events", str(few), "--json"))
     assert result["changes"]
     assert result["added"].get("page")
@@ -94,7 +102,9 @@ def test_packs_and_policy_commands(tmp_path: Path) -> None:
 
 
 def test_keys_are_made_listed_and_taken_back(tmp_path: Path) -> None:
-    made = json.loads(underwing("keys", "create", "--role", "platform", "--name", "x", "--json", cwd=tmp_path))
+    made = json.loads(
+        underwing("keys", "create", "--role", "platform", "--name", "x", "--json", cwd=tmp_path)
+    )
     assert made["key"]
     (key,) = json.loads(underwing("keys", "list", "--json", cwd=tmp_path))
     assert made["key"] not in json.dumps(key)
@@ -108,7 +118,8 @@ def test_explain_without_a_database_says_so(tmp_path: Path) -> None:
 
 
 def test_demo_runs_once_and_ends() -> None:
-    decisions = [json.loads(line) for line in underwing("demo", "--once", "--json", "--pace", "0", "--port", "0").splitlines()]
+    shown = underwing("demo", "--once", "--json", "--pace", "0", "--port", "0")
+    decisions = [json.loads(line) for line in shown.splitlines()]
     assert {d["level"] for d in decisions} >= {"none", "review"}
     assert all(d["actions"] for d in decisions if d["level"] in ("review", "urgent"))
 
