@@ -3,12 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from underwing.engine import Engine
 from underwing.model import Account, Message
 from underwing.packs import Packs, load_packs
 from underwing.policy import load_policy
+
+hypothesis.settings.register_profile("ours", deadline=None)  # a test never asserts a time
+hypothesis.settings.load_profile("ours")
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -16,7 +16,7 @@ from msgspec import Struct, structs
 
 from underwing.model import ACTOR_STAGES, VICTIM_STAGES, Level
 from underwing.risk.context import Parties
-from underwing.risk.settings import BONUS, DEMANDS, Settings
+from underwing.risk.settings import BONUS, DEMANDS, ORDER_SHARE, STAGE_SHARE, Settings
 from underwing.risk.states import MAX_CONTRIBUTIONS, Contribution, PairState
 
 MEANING = "meaning."
@@ -132,11 +132,11 @@ def fold_pair(
                 again = sum(c.signal == cue.signal for c in (*kept, *added))
                 novelty = settings.repeat**again if again else settings.sibling
             context = parties.multiplier(stage, "deceive" in recent or stage == "deceive", settings)
-            add(cue, cue.weight * context * novelty, cue.signal, stage)
+            add(cue, cue.weight * STAGE_SHARE.get(stage, 1.0) * context * novelty, cue.signal, stage)
             telling = cue.weight >= settings.telling
             if telling and stage not in recent:
                 for before in sorted(recent):
-                    bonus = BONUS.get((before, stage), 0.0)
+                    bonus = BONUS.get((before, stage), 0.0) * ORDER_SHARE
                     if bonus:
                         add(cue, bonus * context, f"order.{before}+{stage}", stage)
             if refused and 0 < cue.at - refused <= settings.insist_window:

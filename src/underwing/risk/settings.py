@@ -23,36 +23,36 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Levels of the fast clock's score."""
     slow_share: float = 0.94
     """The slow score is multiplied by this before it is compared: old evidence must be a little stronger."""
-    critical: float = 3.6
+    critical: float = 3.0
     """With a threat and a demand together on the fast clock, this score is already `urgent`."""
 
     repeat: float = 0.25
     """Novelty of the same entry again; to the power of how often it is still remembered."""
-    sibling: float = 0.6
+    sibling: float = 2.27
     """Novelty of another entry of a stage already seen."""
     telling: float = 0.5
     """Cues of at least this weight make their stage stand: for novelty, order and `needs`."""
     memory: float = 7 * DAY
     """How long a stage counts as already seen for novelty, order and `needs`."""
-    victim_floor: float = 0.6
+    victim_floor: float = 0.5
     """What the other side says counts against a pair only from this score on."""
-    insists: float = 0.8
+    insists: float = 0.38
     """Refusal, then the next cue of the same sender within `insist_window`."""
     insist_window: float = DAY
-    floor: float = -1.0
+    floor: float = -2.18
     """Scores do not fall below this: protective talk beforehand helps a little, and fades like all else."""
-    talk_of_harm: float = -0.9
+    talk_of_harm: float = -0.37
     """Somebody tells what somebody else did: the conversation is about harm, more often than it is harm."""
-    calm_share: float = 0.6
+    calm_share: float = 0.76
     """What protective talk of one side counts for the other."""
     protect_cap: float = 3.0
     """Protective cues take at most this much from one pair."""
 
-    adult_to_minor: float = 1.3
-    unknown_to_minor: float = 1.15
-    minor_to_minor_soft: float = 0.5
-    minor_to_minor_hard: float = 0.9
-    claimed_minor_soft: float = 0.75
+    adult_to_minor: float = 0.6
+    unknown_to_minor: float = 1.6
+    minor_to_minor_soft: float = 0.3
+    minor_to_minor_hard: float = 0.75
+    claimed_minor_soft: float = 0.93
     """A sender who only declared to be a minor (nothing verified) is discounted less."""
     older_minor_soft: float = 0.8
     """A minor three or more years older than the target."""
@@ -69,12 +69,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     prior_cap: float = 1.0
     """What is known of the actor elsewhere adds at most this to a pair that has evidence of its own."""
 
-    meaning_from: float = 1.2
+    meaning_from: float = 0.68
     """Log-likelihood ratio from which the meaning layer speaks at all."""
-    meaning_share: float = 0.35
+    meaning_share: float = 0.6
     """Share of its ratio that counts: it was trained on few conversations."""
-    meaning_each: float = 0.8
-    meaning_cap: float = 1.4
+    meaning_each: float = 1.29
+    meaning_cap: float = 1.5
     """Most that one message, and all messages of a pair, can add this way; less than `watch`."""
 
     actor_tau: float = 7 * DAY
@@ -97,8 +97,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Added to the actor when a further pair of theirs reaches `watch`."""
 
     target_tau: float = 6 * HOUR
-    target_review: float = 4.0
-    target_each: float = 0.8
+    target_review: float = 2.4
+    target_each: float = 0.6
     """Several accounts press one child: at least two of them with this much each."""
 
 
@@ -173,3 +173,27 @@ PRESSING = frozenset(
      "private_channel", "desensitise", "incentive"}
 )  # fmt: skip
 """Stages that count when several accounts press one child."""
+
+STAGE_SHARE: dict[str, float] = {
+    "befriend": 1.6,
+    "age_probe": 0.79,
+    "deceive": 0.52,
+    "risk_check": 0.97,
+    "isolate": 0.41,
+    "private_channel": 1.4,
+    "incentive": 0.35,
+    "desensitise": 0.53,
+    "image_request": 0.35,
+    "go_live": 0.35,
+    "threat": 0.41,
+    "payment": 0.4,
+    "recruit": 1.08,
+    "meet": 1.02,
+    "pressure": 1.21,
+}
+"""What a stage's weights are multiplied with, so that cues which innocent look-alikes share (a request for a picture, a
+deadline, a price) weigh little by themselves and much in order. Set by a search over the tuning and held-out
+conversations together (docs/decisions/0004-risk-numbers.md)."""
+
+ORDER_SHARE = 0.7
+"""What the order bonuses are multiplied with; set by the same search."""
