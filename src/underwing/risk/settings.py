@@ -56,7 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """A sender who only declared to be a minor (nothing verified) is discounted less."""
     older_minor_soft: float = 0.8
     """A minor three or more years older than the target."""
-    unknown_to_unknown: float = 0.35
+    unknown_to_unknown: float = 0.3
     """No child is known or said to be there: ordinary chat between strangers must stay quiet."""
     adults: float = 0.15
     to_adult: float = 0.25

@@ -113,6 +113,17 @@ class Scanner:
         vocabulary = {literal.strip() for literal in literals if literal[0] == literal[-1] == " "}
         prefixes = {literal.strip() for literal in literals if literal[-1] != " "}
         self.deobfuscator = Deobfuscator(vocabulary, prefixes)
+        # English words in an English message are the English pack's affair, whatever else they mean elsewhere.
+        self._foreign = {n for n, entry in enumerate(entries) if entry.lang != "en"}
+        self._english = {
+            literal.strip()
+            for entry in entries
+            if entry.lang == "en"
+            for compiled in entry.patterns
+            for element in compiled.required
+            for literal in element
+            if literal[0] == literal[-1] == " "
+        }
         # Lone letters and tripled letters are looked for in the same pass: hints that something is hidden.
         self._hints = len(literals)
         letters = "abcdefghijklmnopqrstuvwxyz"
@@ -173,6 +184,7 @@ class Scanner:
         hidden: dict[int, tuple[int, int]] = {}
         if second is not None and second.view != view:
             hidden = {k: v for k, v in self.matches(second.view).items() if k not in found}
+        found = {k: v for k, v in found.items() if not self._is_english(k, view[v[0] : v[1]])}
         if not found and not hidden:
             return Scan(view, (), numbered)
         light = tokens(text)
@@ -186,6 +198,10 @@ class Scanner:
         if any(mark in text for mark in '"“”«»„'):
             signals = [_as_quoted(signal, text) for signal in signals]
         return Scan(view, tuple(signals), numbered)
+
+    def _is_english(self, entry: int, matched: str) -> bool:
+        """Whether an entry of another language matched nothing but words of the English pack."""
+        return entry in self._foreign and all(w in self._english or w.isdigit() for w in matched.split())
 
     def _hint(self, hits: list[tuple[int, int, int]]) -> int:
         """What a view shows of hiding: 2 three lone letters in a row, 1 a tripled letter, 0 nothing."""
