@@ -172,7 +172,9 @@ class Runner:
                     table.flush()
                 db.execute("COMMIT")
             except BaseException:
-                db.execute("ROLLBACK")
+                # On a full disk SQLite has rolled back by itself; what is in memory must go either way.
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
                 for table in state.all():
                     table.forget()
                 raise
