@@ -16,10 +16,10 @@ help:  ## Show this list
 	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv
 
 setup: $(if $(findstring .tools,$(UV)),.tools/bin/uv)  ## Make the environment (.venv)
-	@$(UV) sync --frozen --quiet --no-dev
+	@$(UV) sync --frozen --quiet --no-dev --inexact
 
 demo: setup  ## Start the service, replay shipped conversations, show decisions; Ctrl-C stops it
-	@$(UV) run --frozen --no-dev underwing demo
+	@$(UV) run --frozen --no-sync underwing demo
 
 dev: $(if $(findstring .tools,$(UV)),.tools/bin/uv)
 	@$(UV) sync --frozen --quiet
