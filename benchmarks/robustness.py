@@ -31,7 +31,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "corpus", type=Path, nargs="?", default=Path(__file__).parent.parent / "corpus" / "fresh.jsonl"
+        "corpus", type=Path, nargs="?", default=Path(__file__).parent.parent / "corpus" / "heldout.jsonl"
     )
     arguments = parser.parse_args()
     print(__doc__.strip() + "\n")

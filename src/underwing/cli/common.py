@@ -15,7 +15,7 @@ from underwing.evaluation import CorpusError
 from underwing.model import BadEvent, Decision
 from underwing.packs import PackError, load_packs
 from underwing.policy import PolicyError, load_policy
-from underwing.text import Meaning
+from underwing.text import load_meaning
 
 out = Console()
 err = Console(stderr=True)
@@ -47,7 +47,7 @@ def build_engine(
     packs: Path | None = None, policy: Path | None = None, meaning: bool = True, **more: Any
 ) -> Engine:
     """An engine with the shipped packs (and an operator's over them) and a policy (default: shipped)."""
-    return Engine(load_packs(packs), load_policy(policy), meaning=Meaning.load() if meaning else None, **more)
+    return Engine(load_packs(packs), load_policy(policy), meaning=load_meaning() if meaning else None, **more)
 
 
 def print_json(value: object) -> None:

@@ -49,10 +49,12 @@ from underwing.risk import (
     fold_complaint,
     fold_pair,
     fold_payment,
+    fold_reading,
     fold_spread,
     fold_target,
     is_minor,
     levels_of,
+    with_reading,
 )
 from underwing.risk.context import UNKNOWN
 from underwing.risk.settings import DAY, PRESSING
@@ -156,14 +158,16 @@ class Engine:
         if not direct:
             self._note_speaker(state, event, at)
         trigger = trigger_level(view)
-        meant = (
-            self._meant(state, event, other, direct, view)
-            if self._meaning is not None and not signals
+        read = (
+            self._read(state, event, at, scan.plain, bool(signals), other, direct)
+            if self._meaning is not None
             else None
         )
+        if read is not None:
+            pair = state.pairs.get(key)
         if (
             not signals
-            and meant is None
+            and (read is None or read[0] is None)
             and not (opening and direct)
             and claims.age is None
             and claims.payment is None
@@ -180,9 +184,6 @@ class Engine:
             return self._trigger(state, event, at, sender, target, mine, theirs, trigger)
         actor = state.actors.get(sender)
         cues, help_route = self._cues(event, at, signals, parties)
-        if meant is not None and child_of(parties) != "actor":
-            stage, weight = meant
-            cues.append(Cue(f"meaning.{stage}", stage, weight, at, event.id, (0, len(event.text)), "own"))
 
         # What the message says of its sender across others.
         whom = short_hash(other)
@@ -212,6 +213,9 @@ class Engine:
         before = pair.level if pair else 0
         if own:
             pair, contributions = fold_pair(pair, own, parties, self.settings)
+        if read is not None and read[0] is not None:
+            contributions = [*contributions, read[0]]
+        if pair is not None and contributions:
             pair = self._raise(state, key, pair, at, actor)
             if pair.level >= Level.watch > before:
                 actor, made = fold_spread(
@@ -327,17 +331,57 @@ class Engine:
             )
         return cues, help_route
 
-    def _meant(
-        self, state: State, event: Message, other: str, direct: bool, view: str
-    ) -> tuple[str, float] | None:
-        """(stage, weight) where a message to a known young account means more than it says; else None."""
-        facts = state.accounts.get(other) if direct else self._target(state, event, other, direct)[1]
-        if self._meaning is None or facts is None or is_minor(facts) is not True:
+    def _read(
+        self, state: State, event: Message, at: int, view: str, cued: bool, other: str, direct: bool
+    ) -> tuple[Contribution | None] | None:
+        """Fold what the meaning layer makes of a message into the sender's pair.
+
+        None while its gate is closed: it opens where a known or claimed minor is in the conversation. Else what the
+        message contributed, if that is worth telling.
+        """
+        assert self._meaning is not None
+        sender, settings = event.sender, self.settings
+        known = state.accounts.get(sender)
+        if (
+            direct
+            and known is None
+            and not any((state.accounts.get(other), state.actors.get(sender), state.actors.get(other)))
+        ):
+            return None  # Nothing is known or claimed of either.
+        mine = self._as_claimed(state, sender, known or UNKNOWN)
+        target, theirs = self._target(state, event, other, direct)
+        if target is not None:
+            theirs = self._as_claimed(state, target, theirs)
+        parties = Parties.of(mine, theirs, target or "", sender)
+        if not (parties.actor_minor or parties.target_minor):
             return None
-        ratio = self._meaning.score(view)
-        if ratio < self.settings.meaning_from:
-            return None
-        return self._meaning.stage(view), min(ratio * self.settings.meaning_share, self.settings.meaning_each)
+        if direct:
+            names = [pair_key(other, sender)]
+        else:
+            room = state.rooms.get(event.conversation)
+            names = [pair_key(name, other) for name, _ in (room.speakers if room else ()) if name != sender]
+        others = [pair.reading for pair in map(state.pairs.get, names) if pair is not None and pair.reading]
+        sense = self._meaning.read(view)
+        word = self.packs.scanner.telling_word(view)
+        key = pair_key(sender, other)
+        pair = state.pairs.get(key)
+        reading, gain = fold_reading(
+            pair.reading if pair else None,
+            (sense.now, sense.own, sense.other),
+            others,
+            at,
+            settings,
+            counts=child_of(parties) != "actor" and not parties.kin,
+            worded=cued or word is not None,
+        )
+        made = None
+        if gain >= settings.reading_tells:
+            made = Contribution(
+                f"meaning.{sense.stage}", sense.stage, round(gain * settings.reading_share * 1000), at,
+                event.id, 0, len(event.text), "own",
+            )  # fmt: skip
+        state.pairs.put(key, with_reading(pair, reading, made, at))
+        return (made,)
 
     def _raise(self, state: State, key: str, pair: PairState, at: int, actor: ActorState | None) -> PairState:
         level, _ = levels_of(pair, at, self.settings, actor.score if actor else 0.0)

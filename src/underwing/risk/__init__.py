@@ -7,9 +7,10 @@ May import: model. (Near-duplicate openers come in as hashes.)
 
 from underwing.risk.actor import fold_approach, fold_claim, fold_complaint, fold_payment, fold_spread
 from underwing.risk.context import Facts, Parties, child_of, effective_age, is_minor
-from underwing.risk.pair import Cue, decayed, fold_pair, levels_of
+from underwing.risk.pair import Cue, decayed, fold_pair, levels_of, with_reading
+from underwing.risk.reading import evidence_of, fold_reading
 from underwing.risk.settings import Settings
-from underwing.risk.states import ActorState, Contribution, PairState, RoomState, TargetState
+from underwing.risk.states import ActorState, Contribution, PairState, Reading, RoomState, TargetState
 from underwing.risk.target import fold_target
 
 __all__ = [
@@ -19,19 +20,23 @@ __all__ = [
     "Facts",
     "PairState",
     "Parties",
+    "Reading",
     "RoomState",
     "Settings",
     "TargetState",
     "child_of",
     "decayed",
     "effective_age",
+    "evidence_of",
     "fold_approach",
     "fold_claim",
     "fold_complaint",
     "fold_pair",
     "fold_payment",
+    "fold_reading",
     "fold_spread",
     "fold_target",
     "is_minor",
     "levels_of",
+    "with_reading",
 ]

@@ -16,8 +16,9 @@ from msgspec import Struct, structs
 
 from underwing.model import ACTOR_STAGES, VICTIM_STAGES, Level
 from underwing.risk.context import Parties
+from underwing.risk.reading import evidence_of
 from underwing.risk.settings import BONUS, DEMANDS, ORDER_SHARE, STAGE_SHARE, Settings
-from underwing.risk.states import MAX_CONTRIBUTIONS, Contribution, PairState
+from underwing.risk.states import MAX_CONTRIBUTIONS, Contribution, PairState, Reading
 
 MEANING = "meaning."
 """Signals of the meaning layer begin so."""
@@ -51,9 +52,14 @@ def levels_of(state: PairState, at: int, settings: Settings, prior: float = 0.0)
     """(level, score) of a pair at time `at`; `prior` is what the actor brings from elsewhere."""
     fast, slow = decayed(state, at, settings)
     score = score_of(fast, slow, settings)
+    read = state.reading
+    if read is not None:
+        said = settings.reading_share * evidence_of(read, at, settings)
+        score = settings.pack_share * score + min(said, settings.reading_most)
     if score >= 1.0:
         score += min(prior * settings.prior_share, settings.prior_cap)
-    if score >= settings.review and not any(c.milli > 0 and _stands_alone(c) for c in state.kept):
+    alone = not any(c.milli > 0 and _stands_alone(c) for c in state.kept)
+    if score >= settings.review and alone and not (read is not None and read.worded):
         return Level.watch, score
     if score >= settings.urgent or (score >= settings.critical and _critical(state, at, settings)):
         return Level.urgent, score
@@ -124,10 +130,6 @@ def fold_pair(
                 add(cue, weight, cue.signal, stage)
         elif stage in ACTOR_STAGES:
             novelty = 1.0
-            if cue.signal.startswith(MEANING):
-                said = sum(c.milli for c in (*kept, *added) if c.signal.startswith(MEANING)) / 1000
-                if said >= settings.meaning_cap:
-                    continue
             if stage in recent:
                 again = sum(c.signal == cue.signal for c in (*kept, *added))
                 novelty = settings.repeat**again if again else settings.sibling
@@ -145,9 +147,23 @@ def fold_pair(
             if telling:
                 stages[stage] = max(stages.get(stage, 0), cue.at)
     new = PairState(
-        at, round(fast, 4), round(slow, 4), round(protect, 3), stages, refused, state.level if state else 0
+        at,
+        round(fast, 4),
+        round(slow, 4),
+        round(protect, 3),
+        stages,
+        refused,
+        state.level if state else 0,
+        reading=state.reading if state else None,
     )
     return structs.replace(new, kept=_keep(kept, added)), added
+
+
+def with_reading(state: PairState | None, reading: Reading, made: Contribution | None, at: int) -> PairState:
+    """A pair with a new reading of the meaning layer, and the contribution to show for it, if any."""
+    state = state or PairState(at)
+    kept = _keep(state.kept, [made]) if made is not None else state.kept
+    return structs.replace(state, reading=reading, kept=kept)
 
 
 def _keep(kept: tuple[Contribution, ...], added: list[Contribution]) -> tuple[Contribution, ...]:

@@ -69,13 +69,21 @@ class Settings(Struct, frozen=True, kw_only=True):
     prior_cap: float = 1.0
     """What is known of the actor elsewhere adds at most this to a pair that has evidence of its own."""
 
-    meaning_from: float = 0.68
-    """Log-likelihood ratio from which the meaning layer speaks at all."""
-    meaning_share: float = 0.6
-    """Share of its ratio that counts: it was trained on few conversations."""
-    meaning_each: float = 1.29
-    meaning_cap: float = 1.5
-    """Most that one message, and all messages of a pair, can add this way; less than `watch`."""
+    reading_fade: float = 0.85
+    """Decay of a conversation's context by each message of the same sender."""
+    reading_each: float = 2.0
+    """Most that one message can add to, or take from, the evidence of the meaning layer, in nats."""
+    reading_floor: float = -2.0
+    reading_cap: float = 6.0
+    """Bounds of that evidence."""
+    reading_share: float = 1.3
+    """What it is multiplied with where it joins the score of a pair."""
+    pack_share: float = 0.9
+    """What the packs' score is multiplied with in a conversation that the meaning layer reads."""
+    reading_tells: float = 0.5
+    """A message that adds this much evidence, in nats, is shown as a reason."""
+    reading_most: float = 5.0
+    """Most that the meaning layer adds to a score; less than `urgent`."""
 
     actor_tau: float = 7 * DAY
     script_from: int = 4

@@ -23,6 +23,21 @@ class Contribution(Struct, frozen=True, array_like=True):
     source: str = ""
 
 
+class Reading(Struct, frozen=True, array_like=True):
+    """How one sender's part of a conversation reads: decayed sums of context, their weight, the evidence so far.
+
+    All in nats; `risk/reading.py` folds it.
+    """
+
+    own: float = 0.0
+    other: float = 0.0
+    weight: float = 0.0
+    evidence: float = 0.0
+    at: int = 0
+    worded: int = 0
+    """Of the messages that read as risky, how many held a cue or a telling word of a pack (at most 9)."""
+
+
 class PairState(Struct, frozen=True, array_like=True):
     """What one account did towards another: two decaying scores and what they are made of."""
 
@@ -37,6 +52,8 @@ class PairState(Struct, frozen=True, array_like=True):
     """The highest level reached so far (of `Level`), to tell a rise from a repeat."""
     kept: tuple[Contribution, ...] = ()
     """The weightiest contributions, oldest first."""
+    reading: Reading | None = None
+    """What the meaning layer makes of it; None while its gate is closed."""
 
 
 class ActorState(Struct, frozen=True, array_like=True):

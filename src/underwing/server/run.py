@@ -16,7 +16,7 @@ from underwing.server.app import App, create_app
 from underwing.server.keys import Keys
 from underwing.server.logs import flush, note, set_up
 from underwing.server.settings import Settings
-from underwing.text import Meaning
+from underwing.text import load_meaning
 
 
 def load_runner(settings: Settings) -> Runner:
@@ -29,7 +29,7 @@ def load_runner(settings: Settings) -> Runner:
     policy = load_policy(Path(settings.policy) if settings.policy else None)
     shadow = load_policy(Path(settings.shadow)) if settings.shadow else None
     return Runner(
-        Engine(packs, policy, shadow=shadow, meaning=Meaning.load() if settings.meaning else None),
+        Engine(packs, policy, shadow=shadow, meaning=load_meaning() if settings.meaning else None),
         settings.database,
         capacity=settings.capacity,
         durability=settings.durability,

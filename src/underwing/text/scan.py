@@ -24,6 +24,9 @@ EVASION_WEIGHT = 0.3
 _QUOTED = {"report_quote", "advice"}
 
 
+COMMON = 1500
+"""A word in more than this many of 100,000 ordinary messages tells nothing by itself."""
+
 MIN_AGE, MAX_AGE = 5, 99
 """Numbers outside this range are never taken for an age, in years."""
 
@@ -32,6 +35,9 @@ class Scan(Struct, frozen=True):
     """What a scan found."""
 
     view: str
+    """The light view."""
+    plain: str
+    """The view in which hidden words were undone; the light view where nothing was hidden."""
     signals: tuple[Signal, ...]
     numbered: bool
 
@@ -110,6 +116,12 @@ class Scanner:
                 for literal in element:
                     anchors[literals[literal]].append((entry_number, taken))
         self._anchors = [tuple(a) for a in anchors]
+        self._telling = {
+            literals[literal]
+            for literal in literals
+            if frequency[literal] <= COMMON
+            and any(entries[n].stage in ACTOR_STAGES for n, _ in anchors[literals[literal]])
+        }
         vocabulary = {literal.strip() for literal in literals if literal[0] == literal[-1] == " "}
         prefixes = {literal.strip() for literal in literals if literal[-1] != " "}
         self.deobfuscator = Deobfuscator(vocabulary, prefixes)
@@ -186,7 +198,7 @@ class Scanner:
             hidden = {k: v for k, v in self.matches(second.view).items() if k not in found}
         found = {k: v for k, v in found.items() if not self._is_english(k, view[v[0] : v[1]])}
         if not found and not hidden:
-            return Scan(view, (), numbered)
+            return Scan(view, second.view if second is not None else view, (), numbered)
         light = tokens(text)
         quoting = any(self.entries[k].frame for k in (*found, *hidden))
         signals = [self._signal(k, span_of(view, *found[k], light), False, quoting) for k in found]
@@ -197,7 +209,14 @@ class Scanner:
             ]
         if any(mark in text for mark in '"“”«»„'):
             signals = [_as_quoted(signal, text) for signal in signals]
-        return Scan(view, tuple(signals), numbered)
+        return Scan(view, second.view if second is not None else view, tuple(signals), numbered)
+
+    def telling_word(self, view: str) -> tuple[int, int] | None:
+        """(start, end) in `view` of the first word that some risk entry is anchored on, unless a common one."""
+        for index, start, end in self._find(view, overlapping=True):
+            if index in self._telling:
+                return start, end
+        return None
 
     def _is_english(self, entry: int, matched: str) -> bool:
         """Whether an entry of another language matched nothing but words of the English pack."""

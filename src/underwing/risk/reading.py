@@ -1,0 +1,59 @@
+"""How a conversation reads: the fold over what the meaning layer says of its messages.
+
+    ratio    = now + mean of the sender's earlier messages + mean of the others' earlier messages
+    evidence ← min(cap, max(floor, evidence · exp(-Δt/τ) + clip(ratio, ±each)))
+
+A bounded sequential sum (Page, 1954) of log-likelihood ratios in nats. It holds four numbers and no text.
+"""
+
+from collections.abc import Iterable
+from math import exp
+
+from underwing.risk.settings import Settings
+from underwing.risk.states import Reading
+
+
+def evidence_of(reading: Reading | None, at: int, settings: Settings) -> float:
+    """The evidence of a reading at time `at`, in nats."""
+    if reading is None:
+        return 0.0
+    return reading.evidence * exp(-max(0, at - reading.at) / settings.slow_tau)
+
+
+def fold_reading(
+    reading: Reading | None,
+    senses: tuple[float, float, float],
+    others: Iterable[Reading],
+    at: int,
+    settings: Settings,
+    *,
+    counts: bool,
+    worded: bool,
+) -> tuple[Reading, float]:
+    """Add one message; `senses` are its (now, own, other), `others` the readings of the other speakers.
+
+    `counts` says whether it may count against its sender, `worded` whether a pack knew a word of it.
+    Returns the new reading and what the message added to the evidence.
+    """
+    before = reading or Reading(at=at)
+    now, own, other = senses
+    ratio = now
+    if before.weight:
+        ratio += before.own / before.weight
+    heard = [r.other / r.weight for r in others if r.weight]
+    if heard:
+        ratio += sum(heard) / len(heard)
+    old = evidence_of(reading, at, settings)
+    evidence = old
+    if counts:
+        step = min(settings.reading_each, max(-settings.reading_each, ratio))
+        evidence = min(settings.reading_cap, max(settings.reading_floor, old + step))
+    fade = settings.reading_fade
+    return Reading(
+        round(before.own * fade + own, 3),
+        round(before.other * fade + other, 3),
+        round(before.weight * fade + 1, 3),
+        round(evidence, 3),
+        max(at, before.at),
+        min(9, before.worded + (counts and worded and ratio > 0)),
+    ), evidence - old

@@ -1,0 +1,109 @@
+"""The meaning layer and its fold: bounded, gated, never alarming alone, without text."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from underwing.engine import Engine, MemoryState
+from underwing.model import Account, Decision, Message
+from underwing.packs import load_packs
+from underwing.policy import load_policy
+from underwing.risk import PairState, Reading, Settings, evidence_of, fold_reading, levels_of
+from underwing.text import Meaning, canonical
+from underwing.text.meaning import Sense
+
+S = Settings()
+nats = st.floats(-50, 50, allow_nan=False)
+
+
+class Fixed:
+    """A meaning layer that says the same of every message, and counts how often it is asked."""
+
+    version = "fixed"
+
+    def __init__(self, now: float) -> None:
+        self.sense, self.asked = Sense(now, 0.0, 0.0, "isolate"), 0
+
+    def read(self, view: str) -> Sense:
+        """The same sense for every view."""
+        self.asked += 1
+        return self.sense
+
+
+@given(st.lists(st.tuples(nats, nats, nats, st.integers(0, 10**6)), max_size=60))
+def test_evidence_is_bounded_and_small(messages: list[tuple[float, float, float, int]]) -> None:
+    reading: Reading | None = None
+    for now, own, other, at in messages:
+        reading, gain = fold_reading(reading, (now, own, other), [], at, S, counts=True, worded=True)
+        assert S.reading_floor <= reading.evidence <= S.reading_cap
+        assert abs(gain) <= S.reading_cap - S.reading_floor
+        assert reading.worded <= 9
+    if reading is not None:
+        assert len(msgspec.msgpack.encode(reading)) < 64
+
+
+@given(st.integers(0, 10**7))
+def test_evidence_fades(gap: int) -> None:
+    reading = Reading(evidence=3.0, at=1000)
+    assert 0 <= evidence_of(reading, 1000 + gap, S) <= 3.0
+    assert evidence_of(reading, 1000 - gap, S) == 3.0
+
+
+def test_what_does_not_count_leaves_only_context() -> None:
+    reading, gain = fold_reading(None, (5.0, 1.0, -1.0), [], 10, S, counts=False, worded=True)
+    assert (gain, reading.evidence, reading.own, reading.other, reading.worded) == (0.0, 0.0, 1.0, -1.0, 0)
+
+
+def test_the_layer_stays_below_urgent_and_needs_a_word_of_a_pack() -> None:
+    now = 10**6
+    most = Reading(evidence=S.reading_cap, at=now)
+    assert S.reading_most < S.urgent
+    assert levels_of(PairState(now, reading=most), now, S)[0] == 1
+    assert levels_of(PairState(now, reading=msgspec.structs.replace(most, worded=1)), now, S)[0] == 2
+
+
+def talk(engine: Engine, text: str, *, minor: bool | None) -> list[Decision]:
+    state, start = MemoryState(), datetime(2026, 1, 1, tzinfo=UTC)
+    if minor is not None:
+        engine.step(state, Account(id="child", minor=minor))
+    return [
+        engine.step(
+            state,
+            Message(
+                id=f"e{i}", at=start + timedelta(minutes=i), surface="dm", conversation="c", sender="other",
+                to=["child"], text=text,
+            ),
+        )
+        for i in range(8)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("minor", [None, False])
+def test_the_gate_is_closed_where_no_minor_is_known(minor: bool | None) -> None:
+    layer = Fixed(5.0)
+    decisions = talk(Engine(load_packs(), load_policy(), meaning=layer), "the parcel is here", minor=minor)  # type: ignore[arg-type]
+    assert layer.asked == 0
+    assert {d.level for d in decisions} == {"none"}
+
+
+def test_the_layer_alone_never_reaches_review() -> None:
+    layer = Fixed(5.0)
+    decisions = talk(Engine(load_packs(), load_policy(), meaning=layer), "zzz qqq vvv", minor=True)  # type: ignore[arg-type]
+    assert layer.asked == 8
+    assert {d.level for d in decisions} <= {"none", "watch"}
+
+
+def test_the_shipped_layer_reads_the_same_twice_and_takes_odd_text() -> None:
+    layer, again = Meaning.load(), Meaning.load()
+    for text in (
+        "dont tell your mum about this ok",
+        "the bus leaves at nine",
+        "",
+        "\x00\ud800 \u202e",
+        "a" * 5000,
+    ):
+        view = canonical(text)
+        assert layer.read(view) == again.read(view) == layer.read(view)
