@@ -76,9 +76,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     reading_floor: float = -2.0
     reading_cap: float = 6.0
     """Bounds of that evidence."""
-    reading_share: float = 1.3
+    reading_share: float = 1.15
     """What it is multiplied with where it joins the score of a pair."""
-    pack_share: float = 0.9
+    pack_share: float = 0.8
     """What the packs' score is multiplied with in a conversation that the meaning layer reads."""
     reading_tells: float = 0.5
     """A message that adds this much evidence, in nats, is shown as a reason."""
