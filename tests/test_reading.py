@@ -107,3 +107,12 @@ def test_the_shipped_layer_reads_the_same_twice_and_takes_odd_text() -> None:
     ):
         view = canonical(text)
         assert layer.read(view) == again.read(view) == layer.read(view)
+
+
+@given(st.integers(0, 300))
+def test_small_talk_takes_back_little(count: int) -> None:
+    reading: Reading | None = None
+    for now in [2.0, 2.0, *[-3.0] * count]:
+        reading, _ = fold_reading(reading, (now, 0.0, 0.0), [], 100, S, counts=True, worded=True)
+    assert reading is not None
+    assert reading.evidence >= 4.0 - S.reading_back

@@ -1,9 +1,9 @@
 """How a conversation reads: the fold over what the meaning layer says of its messages.
 
     ratio    = now + mean of the sender's earlier messages + mean of the others' earlier messages
-    evidence ← min(cap, max(floor, evidence · exp(-Δt/τ) + clip(ratio, ±each)))
+    evidence ← min(cap, max(floor, peak - back, evidence · exp(-Δt/τ) + clip(ratio, ±each)))
 
-A bounded sequential sum (Page, 1954) of log-likelihood ratios in nats. It holds four numbers and no text.
+A bounded sequential sum (Page, 1954) of log-likelihood ratios in nats. It holds a few numbers and no text.
 """
 
 from collections.abc import Iterable
@@ -45,15 +45,20 @@ def fold_reading(
         ratio += sum(heard) / len(heard)
     old = evidence_of(reading, at, settings)
     evidence = old
+    peak = before.peak * exp(-max(0, at - before.at) / settings.slow_tau)
     if counts:
         step = min(settings.reading_each, max(-settings.reading_each, ratio))
-        evidence = min(settings.reading_cap, max(settings.reading_floor, old + step))
+        floor = (
+            max(settings.reading_floor, peak - settings.reading_back) if peak > 0 else settings.reading_floor
+        )
+        evidence = min(settings.reading_cap, max(floor, old + step))
     fade = settings.reading_fade
     return Reading(
         round(before.own * fade + own, 3),
         round(before.other * fade + other, 3),
         round(before.weight * fade + 1, 3),
         round(evidence, 3),
+        round(max(peak, evidence), 3),
         max(at, before.at),
         min(9, before.worded + (counts and worded and ratio > 0)),
     ), evidence - old

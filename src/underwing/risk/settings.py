@@ -76,6 +76,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     reading_floor: float = -2.0
     reading_cap: float = 6.0
     """Bounds of that evidence."""
+    reading_back: float = 2.0
+    """Most that harmless talk takes back from the evidence that was there, in nats: small talk cannot wash it away."""
     reading_share: float = 1.15
     """What it is multiplied with where it joins the score of a pair."""
     pack_share: float = 0.8

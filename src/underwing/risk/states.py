@@ -33,6 +33,8 @@ class Reading(Struct, frozen=True, array_like=True):
     other: float = 0.0
     weight: float = 0.0
     evidence: float = 0.0
+    peak: float = 0.0
+    """The most that the evidence came to, fading like it."""
     at: int = 0
     worded: int = 0
     """Of the messages that read as risky, how many held a cue or a telling word of a pack (at most 9)."""
