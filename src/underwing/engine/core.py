@@ -373,6 +373,7 @@ class Engine:
             settings,
             counts=child_of(parties) != "actor" and not parties.kin,
             worded=cued or word is not None,
+            what=short_hash(view) & 0xFFFF,
         )
         made = None
         if gain >= settings.reading_tells:

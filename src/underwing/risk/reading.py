@@ -12,6 +12,9 @@ from math import exp
 from underwing.risk.settings import Settings
 from underwing.risk.states import Reading
 
+REPEATS = 8
+"""How many of a sender's messages are remembered to know one that is said again."""
+
 
 def evidence_of(reading: Reading | None, at: int, settings: Settings) -> float:
     """The evidence of a reading at time `at`, in nats."""
@@ -29,10 +32,12 @@ def fold_reading(
     *,
     counts: bool,
     worded: bool,
+    what: int = -1,
 ) -> tuple[Reading, float]:
     """Add one message; `senses` are its (now, own, other), `others` the readings of the other speakers.
 
     `counts` says whether it may count against its sender, `worded` whether a pack knew a word of it.
+    `what` is a 16-bit hash of the message (-1 for none): one of the last few said again is no new evidence.
     Returns the new reading and what the message added to the evidence.
     """
     before = reading or Reading(at=at)
@@ -46,7 +51,7 @@ def fold_reading(
     old = evidence_of(reading, at, settings)
     evidence = old
     peak = before.peak * exp(-max(0, at - before.at) / settings.slow_tau)
-    if counts:
+    if counts and what not in before.said:
         step = min(settings.reading_each, max(-settings.reading_each, ratio))
         floor = (
             max(settings.reading_floor, peak - settings.reading_back) if peak > 0 else settings.reading_floor
@@ -61,4 +66,5 @@ def fold_reading(
         round(max(peak, evidence), 3),
         max(at, before.at),
         min(9, before.worded + (counts and worded and ratio > 0)),
+        before.said if what < 0 or what in before.said else (*before.said, what)[-REPEATS:],
     ), evidence - old

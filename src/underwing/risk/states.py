@@ -38,6 +38,8 @@ class Reading(Struct, frozen=True, array_like=True):
     at: int = 0
     worded: int = 0
     """Of the messages that read as risky, how many held a cue or a telling word of a pack (at most 9)."""
+    said: tuple[int, ...] = ()
+    """16-bit hashes of the sender's last messages: the same again says nothing new."""
 
 
 class PairState(Struct, frozen=True, array_like=True):

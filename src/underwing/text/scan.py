@@ -18,9 +18,6 @@ from underwing.text.canonical import canonical, span_of, tokens
 from underwing.text.deobfuscate import Deobfuscator
 from underwing.text.entries import Entry
 
-EVASION_WEIGHT = 0.3
-"""Added to a cue found only after look-alikes, leet or spacing were undone: hiding a word is a cue itself."""
-
 _QUOTED = {"report_quote", "advice"}
 
 
@@ -242,8 +239,6 @@ class Scanner:
         stage, act, weight = entry.stage, entry.act, entry.weight
         if quoting and stage in ACTOR_STAGES:
             stage, act, weight = "report_quote", "quote", 0.0
-        elif evaded and weight > 0:
-            weight += EVASION_WEIGHT
         return Signal(
             signal=entry.id,
             stage=stage,
