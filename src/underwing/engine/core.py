@@ -336,25 +336,16 @@ class Engine:
     ) -> tuple[Contribution | None] | None:
         """Fold what the meaning layer makes of a message into the sender's pair.
 
-        None while its gate is closed: it opens where a known or claimed minor is in the conversation. Else what the
+        None while its gate is closed: it opens where the platform knows of a minor in the conversation. Else what the
         message contributed, if that is worth telling.
         """
         assert self._meaning is not None
         sender, settings = event.sender, self.settings
-        known = state.accounts.get(sender)
-        if (
-            direct
-            and known is None
-            and not any((state.accounts.get(other), state.actors.get(sender), state.actors.get(other)))
-        ):
-            return None  # Nothing is known or claimed of either.
-        mine = self._as_claimed(state, sender, known or UNKNOWN)
+        mine = state.accounts.get(sender) or UNKNOWN
         target, theirs = self._target(state, event, other, direct)
-        if target is not None:
-            theirs = self._as_claimed(state, target, theirs)
-        parties = Parties.of(mine, theirs, target or "", sender)
-        if not (parties.actor_minor or parties.target_minor):
+        if not (is_minor(mine) or is_minor(theirs)):
             return None
+        parties = Parties.of(mine, theirs, target or "", sender)
         if direct:
             names = [pair_key(other, sender)]
         else:

