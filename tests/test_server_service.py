@@ -182,7 +182,7 @@ def test_logs_tell_what_happened_but_never_what_was_said(service: Running) -> No
     assert secret not in log
     for token in service.tokens.values():
         assert token not in log
-        assert token.rpartition("_")[2] not in log
+        assert token.split("_", 2)[2] not in log
     requests = service.lines("request")
     assert {"at", "level", "event", "request", "route", "status", "ms", "key"} <= set(requests[0])
     assert (requests[0]["lines"], requests[0]["taken"], requests[0]["refused"]) == (3, 1, 2)
