@@ -21,57 +21,41 @@ A phrase of a slot or an alternative may have gaps of its own (`(kick .. out|jus
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NoReturn
 
+from msgspec import Struct, structs
+
 from underwing.text.canonical import canonical
+from underwing.text.rarity import rarity_of_any
 
 _PIECE = re.compile(r"<[a-z_0-9]+>\??|\)\?|[()|]|\.{2,3}(?=[\s|)]|$)|[^\s()<>|]+")
 _SAFE = re.compile(r"[\\.^$*+?{}()|\[\]]")
 _ANY_WORD = "[^ ]+ "
 _GAPS = {"..": f"(?:{_ANY_WORD}){{0,3}}", "...": f"(?:{_ANY_WORD}){{0,7}}"}
 BUILT_IN = {"num": r"[0-9]{1,5} ", "word": _ANY_WORD}
+EDGE = "\n"
+"""Stands before and after a view while literals are looked for, so that they can tell where a message begins and ends."""
+_DIGITS = frozenset("0123456789")
+WAYS = 60
+"""Neighbouring elements are searched for as one phrase while they make at most this many phrases."""
+_NOTHING: frozenset[str] = frozenset([""])
 
 
 class PatternError(ValueError):
     """A pattern that cannot be compiled; says which and why."""
 
 
-def _quote(token: str) -> str:
-    return _SAFE.sub(lambda m: "\\" + m.group(), token)
+class Compiled(Struct, frozen=True):
+    """A compiled pattern, or a part of one."""
 
-
-@lru_cache(maxsize=65_536)
-def _word(word: str) -> tuple[str, list[str]]:
-    """One word with optional stars → (regex of whole tokens, its search literals)."""
-    prefix, suffix = word.endswith("*"), word.startswith("*") and len(word) > 1
-    folded = canonical(word.strip("*")).split()
-    if not folded:
-        return "", [""]
-    if suffix and prefix:
-        raise PatternError(f"{word!r} may have a star on one side only")
-    if (prefix or suffix) and len(folded[-1 if prefix else 0]) < 2:
-        raise PatternError(f"{word!r} is too short for a star")
-    body = " ".join(_quote(t) for t in folded)
-    if prefix:
-        literal = f" {folded[-1]}" if len(folded) == 1 else f" {folded[0]} "
-        return f"{body}[^ ]* ", [literal]
-    if suffix:
-        literal = f"{folded[0]} " if len(folded) == 1 else f" {folded[-1]} "
-        return f"[^ ]*{body} ", [literal]
-    longest = max(folded, key=len)
-    return f"{body} ", [f" {longest} "]
-
-
-class Compiled:
-    """A compiled pattern: a regex for the whole, and for each required element its search literals."""
-
-    __slots__ = ("regex", "required")
-
-    def __init__(self, regex: str, required: list[frozenset[str]]) -> None:
-        self.regex = regex
-        self.required = required
+    regex: str
+    """Matches whole tokens, each with the space after it."""
+    required: tuple[frozenset[str], ...]
+    """Sets of search literals; of each set at least one stands in whatever matches."""
+    exact: frozenset[str] | None = None
+    """All that the part can match, where these are few; None where they are many or not known."""
 
 
 def compile_pattern(pattern: str, slots: Mapping[str, list[str]]) -> Compiled:
@@ -80,10 +64,14 @@ def compile_pattern(pattern: str, slots: Mapping[str, list[str]]) -> Compiled:
     Raises:
         PatternError: unknown slot, unbalanced brackets, or a pattern that nothing anchors.
     """
-    regex, required = _Reader(f"({pattern})" if _has_bare_bar(pattern) else pattern, slots).sequence(0)
-    if not required:
+    made = _read(pattern, slots)
+    if not made.required:
         raise PatternError(f"{pattern!r} has no word that it needs")
-    return Compiled(regex if regex.startswith("^") else f" {regex}", required)
+    return structs.replace(made, regex=made.regex if made.regex.startswith("^") else f" {made.regex}")
+
+
+def _read(pattern: str, slots: Mapping[str, list[str]]) -> Compiled:
+    return _Reader(f"({pattern})" if _has_bare_bar(pattern) else pattern, slots).sequence(0)
 
 
 def _has_bare_bar(pattern: str) -> bool:
@@ -94,6 +82,51 @@ def _has_bare_bar(pattern: str) -> bool:
         if piece == "|" and depth == 0:
             return True
     return False
+
+
+def _quote(token: str) -> str:
+    return _SAFE.sub(lambda m: "\\" + m.group(), token)
+
+
+class _Run:
+    """Collects the search literals of a sequence: phrases of neighbours as long as they are few."""
+
+    def __init__(self) -> None:
+        self.required: list[frozenset[str]] = []
+        self._phrases = frozenset([" "])
+        self._whole = True
+
+    def begin(self) -> None:
+        """The next element is the first of the message."""
+        self._phrases = frozenset([f"{EDGE} "])
+
+    def add(self, exact: frozenset[str]) -> None:
+        """The next element is one of `exact`, each "" or tokens with the space after them."""
+        if len(self._phrases) * len(exact) > WAYS:
+            self.cut()
+        self._phrases = frozenset(before + after for before in self._phrases for after in exact)
+
+    def begin_of_word(self, parts: frozenset[str]) -> None:
+        """The next element begins with one of `parts` and goes on to the end of a token."""
+        self.add(parts)
+        self.cut()
+
+    def end_of_word(self, part: str) -> None:
+        """The next element ends with `part`, which has the space after it."""
+        self.cut()
+        self._phrases = frozenset([part])
+
+    def cut(self) -> None:
+        """What comes next is no neighbour of what came before."""
+        if all(phrase.strip() for phrase in self._phrases):
+            self.required.append(self._phrases)
+        self._phrases, self._whole = frozenset([" "]), False
+
+    def done(self) -> tuple[tuple[frozenset[str], ...], frozenset[str] | None]:
+        """(required, exact) of the whole sequence."""
+        exact = frozenset(phrase[1:] for phrase in self._phrases) if self._whole else None
+        self.cut()
+        return tuple(self.required), exact
 
 
 class _Reader:
@@ -107,67 +140,96 @@ class _Reader:
     def _fail(self, why: str) -> NoReturn:
         raise PatternError(f"{why} in {self._pattern!r}")
 
-    def sequence(self, depth: int) -> tuple[str, list[frozenset[str]]]:
-        """Elements up to the end, or inside brackets up to `|` or `)`: (regex, required literals)."""
+    def sequence(self, depth: int) -> Compiled:
+        """Elements up to the end, or inside brackets up to `|` or `)`."""
         regex: list[str] = []
-        required: list[frozenset[str]] = []
+        run = _Run()
         while self._at < len(self._pieces):
             piece = self._pieces[self._at]
             if depth and piece in ("|", ")", ")?"):
                 break
             self._at += 1
-            made, literals, optional = self._element(piece, depth, first=not regex)
-            if optional:
-                made = f"(?:{made})?"
-            elif literals:
-                required.append(literals)
-            regex.append(made)
-        return "".join(regex), required
+            regex.append(self._element(piece, depth, run, first=not regex))
+        required, exact = run.done()
+        return Compiled("".join(regex), required, exact)
 
-    def _element(self, piece: str, depth: int, *, first: bool) -> tuple[str, frozenset[str], bool]:
-        """One element: (regex, its search literals, whether it may be missing)."""
-        nothing: frozenset[str] = frozenset()
-        if piece == "(":
-            made, literals = self._group(depth + 1)
-            closing = self._pieces[self._at - 1]
-            return made, literals, closing == ")?"
-        if piece in (")", ")?", "|"):
-            self._fail(f"a stray {piece!r}")
+    def _element(self, piece: str, depth: int, run: _Run, *, first: bool) -> str:
+        """Read one element into `run`; returns its regex."""
         if piece in _GAPS:
-            return _GAPS[piece], nothing, False
+            run.cut()
+            return _GAPS[piece]
         if piece == "BEGIN":
             if depth or not first:
                 self._fail("BEGIN that does not come first")
-            return "^ ", nothing, False
+            run.begin()
+            return "^ "
         if piece == "END":
-            return "$", nothing, False
+            run.add(frozenset([EDGE]))
+            return "$"
         if piece == "?":
-            return r"\? ", frozenset([" ? "]), False
+            run.add(frozenset(["? "]))
+            return r"\? "
+        if piece in (")", ")?", "|"):
+            self._fail(f"a stray {piece!r}")
+        if piece == "(":
+            made = self._group(depth + 1)
+            return self._taken(made, run, optional=self._pieces[self._at - 1] == ")?")
         optional = piece.endswith("?")
         core = piece[:-1] if optional else piece
-        if core.startswith("<"):
-            name = core[1:-1]
-            if name in BUILT_IN:
-                return BUILT_IN[name], nothing, optional
-            if name not in self._slots:
-                self._fail(f"unknown slot <{name}>")
-            return *_slot(tuple(self._slots[name])), optional
-        made, found = _word(core)
-        return made, frozenset(found) if made else nothing, optional and bool(made)
+        if not core.startswith("<"):
+            return self._word(core, run, optional=optional)
+        name = core[1:-1]
+        if name in BUILT_IN:
+            if name == "num" and not optional:
+                run.begin_of_word(_DIGITS)
+            else:
+                run.cut()
+            return f"(?:{BUILT_IN[name]})?" if optional else BUILT_IN[name]
+        if name not in self._slots:
+            self._fail(f"unknown slot <{name}>")
+        return self._taken(_slot(tuple(self._slots[name])), run, optional=optional)
 
-    def _group(self, depth: int) -> tuple[str, frozenset[str]]:
+    @staticmethod
+    def _taken(made: Compiled, run: _Run, *, optional: bool) -> str:
+        """Put a group or a slot into `run`."""
+        if made.exact is not None:
+            run.add(made.exact | _NOTHING if optional else made.exact)
+        else:
+            run.cut()
+            if not optional:
+                run.required.extend(made.required)
+        return f"(?:{made.regex})?" if optional else made.regex
+
+    def _word(self, word: str, run: _Run, *, optional: bool) -> str:
+        """One word with an optional star."""
+        prefix, suffix = word.endswith("*"), word.startswith("*") and len(word) > 1
+        folded = canonical(word.strip("*")).split()
+        if not folded:
+            return ""
+        if suffix and prefix:
+            raise PatternError(f"{word!r} may have a star on one side only")
+        if (prefix or suffix) and len(folded[-1 if prefix else 0]) < 2:
+            raise PatternError(f"{word!r} is too short for a star")
+        tokens = " ".join(folded)
+        regex = f"{'[^ ]*' if suffix else ''}{_quote(tokens)}{'[^ ]*' if prefix else ''} "
+        if prefix or suffix:
+            if optional:
+                run.cut()
+            elif prefix:
+                run.begin_of_word(frozenset([tokens]))
+            else:
+                run.end_of_word(f"{tokens} ")
+        else:
+            run.add(frozenset([f"{tokens} ", ""] if optional else [f"{tokens} "]))
+        return f"(?:{regex})?" if optional else regex
+
+    def _group(self, depth: int) -> Compiled:
         """What stands between brackets; the opening one was read, the closing one is read here."""
-        options: list[str] = []
-        literals: set[str] = set()
-        anchored = True
+        options: list[Compiled] = []
         while True:
-            made, required = self.sequence(depth)
-            if made:
+            made = self.sequence(depth)
+            if made.regex:
                 options.append(made)
-                if required:
-                    literals.update(max(required, key=_telling))
-                else:
-                    anchored = False
             if self._at >= len(self._pieces):
                 self._fail("a bracket that is never closed")
             self._at += 1
@@ -175,30 +237,28 @@ class _Reader:
                 break
         if not options:
             self._fail("brackets without a word")
-        return _any_of(options), frozenset(literals if anchored else ())
+        return _any_of(options)
 
 
 @lru_cache(maxsize=4096)
-def _slot(phrases: tuple[str, ...]) -> tuple[str, frozenset[str]]:
+def _slot(phrases: tuple[str, ...]) -> Compiled:
     """All phrases of a slot as one alternative. Slots do not name other slots."""
-    options: list[str] = []
-    literals: set[str] = set()
-    for phrase in phrases:
-        made, required = _Reader(f"({phrase})" if _has_bare_bar(phrase) else phrase, {}).sequence(0)
-        if not required:
+    options = [_read(phrase, {}) for phrase in phrases]
+    for phrase, option in zip(phrases, options, strict=True):
+        if not option.required:
             raise PatternError(f"the phrase {phrase!r} of a slot needs no word")
-        options.append(made)
-        literals.update(max(required, key=_telling))
     if not options:
         raise PatternError("an empty slot")
-    return _any_of(options), frozenset(literals)
+    return _any_of(options)
 
 
-def _telling(literals: Iterable[str]) -> int:
-    """How telling a required element is: the length of its shortest search literal."""
-    return min(map(len, literals))
-
-
-def _any_of(options: list[str]) -> str:
+def _any_of(options: list[Compiled]) -> Compiled:
     """One of `options`, the longest first, each once."""
-    return "(?:" + "|".join(sorted(set(options), key=lambda o: (-len(o), o))) + ")"
+    regex = "(?:" + "|".join(sorted({o.regex for o in options}, key=lambda o: (-len(o), o))) + ")"
+    required: tuple[frozenset[str], ...] = ()
+    if all(o.required for o in options):
+        required = (frozenset().union(*(min(o.required, key=rarity_of_any) for o in options)),)
+    exact: frozenset[str] | None = frozenset()
+    for option in options:
+        exact = exact | option.exact if exact is not None and option.exact is not None else None
+    return Compiled(regex, required, exact if exact is not None and len(exact) <= WAYS else None)

@@ -7,7 +7,7 @@ message, whatever a pack holds (`docs/decisions/0002-scanning.md` has the measur
 
 import re
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import re2
 from ahocorasick_rs import AhoCorasick, MatchKind
@@ -17,12 +17,17 @@ from underwing.model import ACTOR_STAGES, Signal
 from underwing.text.canonical import canonical, span_of, tokens
 from underwing.text.deobfuscate import Deobfuscator
 from underwing.text.entries import Entry
+from underwing.text.patterns import EDGE
+from underwing.text.rarity import rarity, rarity_of_any
 
 _QUOTED = {"report_quote", "advice"}
 
 
 COMMON = 1500
 """A word in more than this many of 100,000 ordinary messages tells nothing by itself."""
+
+RARE = 5
+"""An entry with a literal in at most this many of 100,000 ordinary messages is confirmed without further tests."""
 
 MIN_AGE, MAX_AGE = 5, 99
 """Numbers outside this range are never taken for an age, in years."""
@@ -39,24 +44,35 @@ class Scan(Struct, frozen=True):
     numbered: bool
 
 
-def _common_words() -> dict[str, int]:
-    """Word → how many of 100,000 ordinary messages hold it."""
-    lines = (Path(__file__).parent / "common_words.txt").read_text(encoding="utf-8").splitlines()
-    return {word: int(count) for word, count in (line.split() for line in lines if not line.startswith("#"))}
+def _words_of(literal: str) -> list[str]:
+    """The search literals of a phrase's single words."""
+    pieces = literal.strip(EDGE).split(" ")
+    begun = [f" {pieces[-1]}"] if pieces[-1] else []
+    ended = [f"{pieces[0]} "] if pieces[0] else []
+    return [*ended, *(f" {word} " for word in pieces[1:-1]), *begun]
 
 
-def _frequency(literal: str, common: dict[str, int]) -> int:
-    """How often a search literal is met; of a part of a word, how often all words that have it."""
-    if literal[0] == literal[-1] == " ":
-        return common.get(literal.strip(), 1)
-    part = literal.strip()
-    whole = [
-        n
-        for word, n in common.items()
-        if (word.startswith(part) if literal[0] == " " else word.endswith(part))
-    ]
-    return sum(whole) + 2
+def _whole_words(literal: str) -> list[str]:
+    """The whole words of a search literal."""
+    return literal.strip(EDGE).split(" ")[1:-1]
 
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_ANCHOR, _LONE, _TRIPLE, _NUMBER = 1, 2, 4, 8
+
+
+def _mark(literal: str) -> int:
+    """What a search literal says besides: a lone letter, a tripled one, a number that could be an age."""
+    word = literal[1:-1] if literal[0] == literal[-1] == " " else ""
+    if len(word) == 1 and word.isalpha():
+        return _LONE
+    if word.isdigit() and MIN_AGE <= int(word) <= MAX_AGE:
+        return _NUMBER
+    return _TRIPLE if len(literal) == 3 and literal == literal[0] * 3 and literal[0] in _LETTERS else 0
+
+
+_Ways = tuple[tuple[frozenset[int], ...], ...]
+"""What else must stand in a message, in one way or another: of each set one literal."""
 
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
@@ -73,111 +89,163 @@ def _as_quoted(signal: Signal, text: str) -> Signal:
     return signal
 
 
+class _Anchor(Struct, frozen=True):
+    """The entries to look at where a search literal stands."""
+
+    alone: tuple[int, ...]
+    """Entries that need nothing else to be confirmed."""
+    guarded: tuple[tuple[int, _Ways], ...]
+    """Entries and the further literals they need."""
+    further: frozenset[int]
+    """Any literal with which some guarded entry begins its needs."""
+
+    @classmethod
+    def of(cls, entries: dict[int, set[tuple[frozenset[int], ...]]]) -> "_Anchor":
+        """From entry → ways; a way of no needs frees the entry."""
+        guarded = tuple((entry, tuple(ways)) for entry, ways in sorted(entries.items()) if () not in ways)
+        return cls(
+            tuple(sorted(entry for entry, ways in entries.items() if () in ways)),
+            guarded,
+            frozenset().union(*(way[0] for _, ways in guarded for way in ways)),
+        )
+
+
+def _stands(ways: _Ways, seen: set[int]) -> bool:
+    """Whether of some way every set has a literal that was seen."""
+    for way in ways:
+        for element in way:
+            if element.isdisjoint(seen):
+                break
+        else:
+            return True
+    return False
+
+
 class Scanner:
     """All entries, ready to scan. Build once; scanning keeps no state."""
 
     def __init__(self, entries: list[Entry]) -> None:
         self.entries = entries
         literals: dict[str, int] = {}
-        elements: dict[frozenset[str], int] = {}
-        rarity: dict[frozenset[str], int] = {}
-        common = _common_words()
-        frequency: dict[str, int] = {}
-        # Rarest element → entry → what else each of its patterns takes.
-        anchored: dict[int, dict[int, set[tuple[int, ...]]]] = {}
+        # Search literal → entry → ways: what else must stand in the message, each way a tuple of sets of literals.
+        anchors: list[dict[int, set[tuple[frozenset[int], ...]]]] = []
         self._sets: list[Callable[[str], list[int] | None]] = []
+
+        def numbers_of(element: frozenset[str]) -> frozenset[int]:
+            for literal in element:
+                if literals.setdefault(literal, len(literals)) == len(anchors):
+                    anchors.append({})
+            return frozenset(literals[literal] for literal in element)
+
         for number, entry in enumerate(entries):
             together = re2.Set.SearchSet(_OPTIONS)
             for compiled in entry.patterns:
-                for element in compiled.required:
-                    elements.setdefault(element, len(elements))
-                    for literal in element:
-                        literals.setdefault(literal, len(literals))
-                    if element not in rarity:
-                        for literal in element:
-                            if literal not in frequency:
-                                frequency[literal] = _frequency(literal, common)
-                        rarity[element] = sum(frequency[literal] for literal in element)
-                rarest = sorted(set(compiled.required), key=lambda e: (rarity[e], elements[e]))
-                others = tuple(elements[e] for e in rarest[1:])
-                anchored.setdefault(elements[rarest[0]], {}).setdefault(number, set()).add(others)
+                rarest = sorted(set(compiled.required), key=lambda e: (rarity_of_any(e), sorted(e)))
+                further = rarest[1:] if rarity_of_any(rarest[0]) > RARE else []
+                way = tuple(numbers_of(element) for element in further)
+                for literal in numbers_of(rarest[0]):
+                    anchors[literal].setdefault(number, set()).add(way)
                 together.Add(compiled.regex)
             together.Compile()
             self._sets.append(together.Match)
         self._unless = [[re2.compile(c.regex, options=_OPTIONS) for c in e.unless_patterns] for e in entries]
-        members = [frozenset(literals[literal] for literal in element) for element in elements]
-        anchors: list[list[tuple[int, tuple[tuple[frozenset[int], ...], ...]]]] = [[] for _ in literals]
-        for element, index in elements.items():
-            for entry_number, ways in anchored.get(index, {}).items():
-                taken = tuple(tuple(members[other] for other in way) for way in sorted(ways))
-                for literal in element:
-                    anchors[literals[literal]].append((entry_number, taken))
-        self._anchors = [tuple(a) for a in anchors]
-        self._telling = {
-            literals[literal]
-            for literal in literals
-            if frequency[literal] <= COMMON
-            and any(entries[n].stage in ACTOR_STAGES for n, _ in anchors[literals[literal]])
-        }
-        vocabulary = {literal.strip() for literal in literals if literal[0] == literal[-1] == " "}
-        prefixes = {literal.strip() for literal in literals if literal[-1] != " "}
-        self.deobfuscator = Deobfuscator(vocabulary, prefixes)
+        self._anchors = [_Anchor.of(ways) if ways else None for ways in anchors]
+        self._spans: dict[tuple[int, int], Any] = {}
+        phrases = [p for e in entries for c in e.patterns for element in c.required for p in element]
+        self.deobfuscator = Deobfuscator(
+            {word for phrase in phrases for word in _whole_words(phrase)},
+            {word for phrase in phrases if (word := phrase.rpartition(" ")[2].strip(EDGE))},
+        )
         # English words in an English message are the English pack's affair, whatever else they mean elsewhere.
         self._foreign = {n for n, entry in enumerate(entries) if entry.lang != "en"}
         self._english = {
-            literal.strip()
+            word
             for entry in entries
             if entry.lang == "en"
             for compiled in entry.patterns
             for element in compiled.required
-            for literal in element
-            if literal[0] == literal[-1] == " "
+            for phrase in element
+            for word in _whole_words(phrase)
         }
-        # Lone letters and tripled letters are looked for in the same pass: hints that something is hidden.
-        self._hints = len(literals)
-        letters = "abcdefghijklmnopqrstuvwxyz"
-        hints = [f" {c} " for c in letters if f" {c} " not in literals] + [c * 3 for c in letters]
-        self._hint_weight = [1 if " " in hint else 3 for hint in hints]
-        numbers = [f" {n} " for n in range(MIN_AGE, MAX_AGE + 1) if f" {n} " not in literals]
-        self._own_numbers = {at for literal, at in literals.items() if literal.strip().isdigit()}
-        self._numbers = self._hints + len(hints)
-        hints += numbers
-        self._hint_weight += [0] * len(numbers)
-        self._own_lone = {at for literal, at in literals.items() if len(literal.strip()) == 1}
-        self._anchors += [()] * len(hints)
+        told = {
+            min(_words_of(phrase), key=rarity)
+            for entry in entries
+            if entry.stage in ACTOR_STAGES
+            for compiled in entry.patterns
+            for phrase in min(compiled.required, key=rarity_of_any)
+        }
+        self._find_telling = AhoCorasick(
+            sorted(word for word in told if rarity(word) <= COMMON), matchkind=MatchKind.Standard
+        ).find_matches_as_indexes
+        # Lone letters, tripled letters and numbers are looked for in the same pass.
+        hints = [f" {c} " for c in _LETTERS] + [c * 3 for c in _LETTERS]
+        hints += [f" {n} " for n in range(MIN_AGE, MAX_AGE + 1)]
+        for hint in hints:
+            if literals.setdefault(hint, len(literals)) == len(self._anchors):
+                self._anchors.append(None)
+        self._marks = bytes(
+            (_ANCHOR if anchor else 0) | _mark(literal)
+            for literal, anchor in zip(literals, self._anchors, strict=True)
+        )
         self._find = AhoCorasick(
-            [*literals, *hints], matchkind=MatchKind.Standard, store_patterns=False
+            list(literals), matchkind=MatchKind.Standard, store_patterns=False
         ).find_matches_as_indexes
 
     def matches(self, view: str) -> dict[int, tuple[int, int]]:
         """Entries that match a canonical view: index of the entry → (start, end) of its first match."""
-        return self._confirm(view, self._find(view, overlapping=True))
+        return self._confirm(view, self._sift(view)[0])
 
-    def _confirm(self, view: str, hits: list[tuple[int, int, int]]) -> dict[int, tuple[int, int]]:
-        if not hits:
-            return {}
-        anchors = self._anchors
-        seen = {index for index, _, _ in hits}
+    def _sift(self, view: str) -> tuple[set[int], int, bool]:
+        """(entries to confirm, what hints at hiding, whether there is a number that could be an age).
+
+        The hint is 2 for three lone letters in a row, 1 for a tripled letter, 0 for neither.
+        """
+        hits = self._find(EDGE + view + EDGE, overlapping=True)
+        marks, anchors = self._marks, self._anchors
         candidates: set[int] = set()
-        for index in seen:
-            for entry, ways in anchors[index]:
-                if entry in candidates:
-                    continue
-                for way in ways:
-                    for element in way:
-                        if element.isdisjoint(seen):
-                            break
-                    else:
-                        candidates.add(entry)
-                        break
+        seen: set[int] | None = None
+        hint, run, last, numbered = 0, 1, -9, False
+        for index, start, _ in hits:
+            mark = marks[index]
+            if not mark:
+                continue
+            if mark & _ANCHOR:
+                anchor = anchors[index]
+                assert anchor is not None
+                if anchor.alone:
+                    candidates.update(anchor.alone)
+                if anchor.further:
+                    if seen is None:
+                        seen = {index for index, _, _ in hits}
+                    if not anchor.further.isdisjoint(seen):
+                        candidates.update(entry for entry, ways in anchor.guarded if _stands(ways, seen))
+            if mark & _LONE:
+                run = run + 1 if start == last + 2 else 1
+                last = start
+                if run == 3:
+                    hint = 2
+            elif mark & _NUMBER:
+                numbered = True
+            elif mark & _TRIPLE:
+                hint = hint or 1
+        return candidates, hint, numbered
+
+    def _confirm(self, view: str, candidates: set[int]) -> dict[int, tuple[int, int]]:
         found: dict[int, tuple[int, int]] = {}
         for entry in sorted(candidates):
             matched = self._sets[entry](view)
             if matched and not any(u.search(view) for u in self._unless[entry]):
-                regex = re2.compile(self.entries[entry].patterns[min(matched)].regex, options=_OPTIONS)
-                match = regex.search(view)
+                match = self._pattern(entry, min(matched)).search(view)
                 found[entry] = (match.start(), match.end())
         return found
+
+    def _pattern(self, entry: int, number: int) -> Any:
+        """The compiled pattern of an entry, made when it is first met."""
+        made = self._spans.get((entry, number))
+        if made is None:
+            regex = self.entries[entry].patterns[number].regex
+            made = self._spans[entry, number] = re2.compile(regex, options=_OPTIONS)
+        return made
 
     def scan(self, text: str) -> Scan:
         """What is in one message: its light view, the signals in the order of the entries, and whether it
@@ -186,10 +254,9 @@ class Scanner:
         A message that quotes, reports or advises yields its risk cues only as quotations.
         """
         view = canonical(text)
-        hits = self._find(view, overlapping=True)
-        found = self._confirm(view, hits)
-        numbered = bool(hits) and any(i >= self._numbers or i in self._own_numbers for i, _, _ in hits)
-        second = self.deobfuscator(text, view, self._hint(hits) if hits else 0)
+        candidates, hint, numbered = self._sift(view)
+        found = self._confirm(view, candidates) if candidates else {}
+        second = self.deobfuscator(text, view, hint)
         hidden: dict[int, tuple[int, int]] = {}
         if second is not None and second.view != view:
             hidden = {k: v for k, v in self.matches(second.view).items() if k not in found}
@@ -210,29 +277,12 @@ class Scanner:
 
     def telling_word(self, view: str) -> tuple[int, int] | None:
         """(start, end) in `view` of the first word that some risk entry is anchored on, unless a common one."""
-        for index, start, end in self._find(view, overlapping=True):
-            if index in self._telling:
-                return start, end
-        return None
+        found = self._find_telling(view)
+        return found[0][1:] if found else None
 
     def _is_english(self, entry: int, matched: str) -> bool:
         """Whether an entry of another language matched nothing but words of the English pack."""
         return entry in self._foreign and all(w in self._english or w.isdigit() for w in matched.split())
-
-    def _hint(self, hits: list[tuple[int, int, int]]) -> int:
-        """What a view shows of hiding: 2 three lone letters in a row, 1 a tripled letter, 0 nothing."""
-        run, last, hint = 1, -9, 0
-        for index, start, _ in hits:
-            if index >= self._hints or index in self._own_lone:
-                weight = 1 if index < self._hints else self._hint_weight[index - self._hints]
-                if weight != 1:
-                    hint = hint or weight // 3
-                    continue
-                run = run + 1 if start == last + 2 else 1
-                last = start
-                if run == 3:
-                    return 2
-        return hint
 
     def _signal(self, index: int, span: tuple[int, int] | None, evaded: bool, quoting: bool) -> Signal:
         entry = self.entries[index]
