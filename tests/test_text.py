@@ -176,3 +176,19 @@ def test_scripts_are_near_and_small_talk_is_not() -> None:
     assert (one ^ two).bit_count() < (one ^ other).bit_count()
     assert not near(one, other)
     assert simhash(canonical("hi there")) == 0
+
+
+def test_a_plainly_english_message_has_no_cues_of_other_languages() -> None:
+    foreign = entry(id="xx.threat.deadline", lang="fil", match=["<num> hours"], slots={})
+    scanner = Scanner([foreign])
+    assert scanner.scan("<num> 16 hours na lang").signals
+    assert not scanner.scan("he said that it took him more than 16 hours of folding time").signals
+
+
+@given(CHAT)
+def test_what_begins_and_ends_a_message_is_found_there(text: str) -> None:
+    import re
+
+    one = entry(match=["BEGIN e", "o END", "BEGIN (a|no) END", "never? i"])
+    found = Scanner([one]).matches(canonical(text))
+    assert bool(found) == any(re.search(p.regex, canonical(text)) for p in one.patterns)

@@ -71,6 +71,21 @@ def _mark(literal: str) -> int:
     return _TRIPLE if len(literal) == 3 and literal == literal[0] * 3 and literal[0] in _LETTERS else 0
 
 
+_COMMONEST = (
+    "the and of that was with they were have this his her from what which there would about you your are not but for it "
+    "he she their our been has had will could should into then than because when where who how if to i my we at"
+)
+_ENGLISH = frozenset(_COMMONEST.split())
+_ENGLISH_WORDS, _ENGLISH_SHARE = 4, 0.3
+
+
+def _in_english(view: str) -> bool:
+    """Whether a view is plainly English: four different of its commonest words, in three of ten tokens at least."""
+    words = view.split()
+    common = [word for word in words if word in _ENGLISH]
+    return len(set(common)) >= _ENGLISH_WORDS and len(common) >= _ENGLISH_SHARE * len(words)
+
+
 _Ways = tuple[tuple[frozenset[int], ...], ...]
 """What else must stand in a message, in one way or another: of each set one literal."""
 
@@ -260,7 +275,9 @@ class Scanner:
         hidden: dict[int, tuple[int, int]] = {}
         if second is not None and second.view != view:
             hidden = {k: v for k, v in self.matches(second.view).items() if k not in found}
-        found = {k: v for k, v in found.items() if not self._is_english(k, view[v[0] : v[1]])}
+        if not self._foreign.isdisjoint(found):
+            english = _in_english(view)
+            found = {k: v for k, v in found.items() if not self._is_english(k, view[v[0] : v[1]], english)}
         if not found and not hidden:
             return Scan(view, second.view if second is not None else view, (), numbered)
         light = tokens(text)
@@ -280,9 +297,11 @@ class Scanner:
         found = self._find_telling(view)
         return found[0][1:] if found else None
 
-    def _is_english(self, entry: int, matched: str) -> bool:
-        """Whether an entry of another language matched nothing but words of the English pack."""
-        return entry in self._foreign and all(w in self._english or w.isdigit() for w in matched.split())
+    def _is_english(self, entry: int, matched: str, english: bool) -> bool:
+        """Whether an entry of another language matched an English message, or nothing but words of the English pack."""
+        if entry not in self._foreign:
+            return False
+        return english or all(w in self._english or w.isdigit() for w in matched.split())
 
     def _signal(self, index: int, span: tuple[int, int] | None, evaded: bool, quoting: bool) -> Signal:
         entry = self.entries[index]
