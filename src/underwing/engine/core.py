@@ -353,6 +353,8 @@ class Engine:
             names = [pair_key(name, other) for name, _ in (room.speakers if room else ()) if name != sender]
         others = [pair.reading for pair in map(state.pairs.get, names) if pair is not None and pair.reading]
         sense = self._meaning.read(view)
+        if sense.idle:
+            return (None,)
         word = self.packs.scanner.telling_word(view)
         key = pair_key(sender, other)
         pair = state.pairs.get(key)

@@ -37,9 +37,11 @@ def fold_reading(
     """Add one message; `senses` are its (now, own, other), `others` the readings of the other speakers.
 
     `counts` says whether it may count against its sender, `worded` whether a pack knew a word of it.
-    `what` is a 16-bit hash of the message (-1 for none): one of the last few said again is no new evidence.
+    `what` is a 16-bit hash of the message (-1 for none): one of the last few said again says nothing new.
     Returns the new reading and what the message added to the evidence.
     """
+    if reading is not None and what in reading.said:
+        return reading, 0.0
     before = reading or Reading(at=at)
     now, own, other = senses
     ratio = now
@@ -51,7 +53,7 @@ def fold_reading(
     old = evidence_of(reading, at, settings)
     evidence = old
     peak = before.peak * exp(-max(0, at - before.at) / settings.slow_tau)
-    if counts and what not in before.said:
+    if counts:
         step = min(settings.reading_each, max(-settings.reading_each, ratio))
         floor = (
             max(settings.reading_floor, peak - settings.reading_back) if peak > 0 else settings.reading_floor
@@ -66,5 +68,5 @@ def fold_reading(
         round(max(peak, evidence), 3),
         max(at, before.at),
         min(9, before.worded + (counts and worded and ratio > 0)),
-        before.said if what < 0 or what in before.said else (*before.said, what)[-REPEATS:],
+        before.said if what < 0 else (*before.said, what)[-REPEATS:],
     ), evidence - old

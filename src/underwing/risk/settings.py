@@ -78,9 +78,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Bounds of that evidence."""
     reading_back: float = 2.0
     """Most that harmless talk takes back from the evidence that was there, in nats: small talk cannot wash it away."""
-    reading_share: float = 1.15
+    reading_share: float = 0.96
     """What it is multiplied with where it joins the score of a pair."""
-    pack_share: float = 0.8
+    pack_share: float = 0.7
     """What the packs' score is multiplied with in a conversation that the meaning layer reads."""
     reading_tells: float = 0.5
     """A message that adds this much evidence, in nats, is shown as a reason."""

