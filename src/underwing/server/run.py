@@ -1,6 +1,7 @@
 """Runs the service: listens at once, loads packs and store beside, stops without losing a request."""
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -79,6 +80,9 @@ class Service:
     async def _load(self) -> None:
         try:
             self._runner = await asyncio.to_thread(load_runner, self.settings)
+            gc.collect()
+            gc.freeze()  # packs and policy live as long as the service: no collection walks them again
+            gc.set_threshold(20_000, 50, 100)
             self.app.attach(self._runner)
             note("ready", database=self.settings.database, **_versions(self._runner))
         except Exception as error:
