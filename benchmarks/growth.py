@@ -1,29 +1,34 @@
 """Cost per message as the number of live pairs grows, in memory and over SQLite with a small cache.
 
-Method: N pairs are opened, then 40,000 messages go to pairs drawn at random; CPU time per message (process_time)
-and peak memory (ru_maxrss). Over SQLite the cache holds 50,000 entries of each kind whatever N is.
+Method: N pairs are opened for each N; then batches of 8,000 messages, one in twenty with a cue, go to pairs drawn at random,
+the sizes in turn, five rounds; the best round's CPU time per message (process_time) counts, so that what else the
+machine does falls on all sizes alike. Over SQLite the cache holds 50,000 entries of each kind whatever N is. The
+garbage collector is set as the service sets it.
 """
 
 import argparse
+import gc
 import random
 import resource
+import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from rich.progress import track
 
 from underwing.engine import Engine, MemoryState, Runner
 from underwing.model import Message
 from underwing.packs import load_packs
 from underwing.policy import load_policy
 
-TEXTS = [
-    "hello there",
-    "are you home alone right now",
-    "see you tomorrow at training",
-    "nice one",
-    "what did you get for question four",
-]
+CALM = ["hello there", "see you tomorrow at training", "nice one", "what did you get for question four"]
+CUE = "are you home alone right now"
+CUES = 20
+"""One message in so many holds a cue, as in chitchat-dataset."""
+BATCH, ROUNDS, CACHED = 2_000, 5, 50_000
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -31,8 +36,39 @@ def message(number: int, pair: int) -> Message:
     """Message `number` between the two accounts of `pair`."""
     return Message(
         id=f"m{number}", at=START + timedelta(seconds=number // 50), surface="dm", conversation=f"c{pair}",
-        sender=f"a{pair}", to=[f"b{pair}"], text=TEXTS[number % len(TEXTS)],
+        sender=f"a{pair}", to=[f"b{pair}"], text=CUE if number % CUES == 0 else CALM[number % len(CALM)],
     )  # fmt: skip
+
+
+class Grown:
+    """A state with `pairs` live pairs, in memory or over SQLite, and the next batches of messages for it."""
+
+    def __init__(self, engine: Engine, pairs: int, folder: Path | None) -> None:
+        self.pairs, self._number, self._chance = pairs, 0, random.Random(1)
+        runner = (
+            Runner(engine, folder / f"{pairs}.db", capacity=CACHED, durability="normal") if folder else None
+        )
+        state = MemoryState(capacity=2_000_000)
+        self._take = (
+            runner.process if runner else lambda batch: [engine.step(state, event) for event in batch]
+        )
+        self.close = runner.close if runner else lambda: None
+        self.times: list[float] = []
+        for at in range(0, pairs, BATCH):
+            self._take(self._batch(range(at, min(pairs, at + BATCH))))
+
+    def _batch(self, pairs: Iterable[int]) -> list[Message]:
+        made = [message(self._number + n, pair) for n, pair in enumerate(pairs)]
+        self._number += len(made)
+        return made
+
+    def measure(self) -> None:
+        """Time four batches for pairs drawn at random."""
+        batches = [self._batch(self._chance.randrange(self.pairs) for _ in range(BATCH)) for _ in range(4)]
+        start = time.process_time()
+        for batch in batches:
+            self._take(batch)
+        self.times.append((time.process_time() - start) / (4 * BATCH) * 1e6)
 
 
 def main() -> None:
@@ -42,40 +78,27 @@ def main() -> None:
     arguments = parser.parse_args()
     print(__doc__.strip() + "\n")
     engine = Engine(load_packs(), load_policy())
-    chance = random.Random(1)
-    base = None
-    for pairs in arguments.pairs:
-        state, number = MemoryState(capacity=2_000_000), 0
-        for pair in range(pairs):
-            engine.step(state, message(number, pair))
-            number += 1
-        batch = [message(number + n, chance.randrange(pairs)) for n in range(40_000)]
-        best = None
-        for half in (batch[:20_000], batch[20_000:]):
-            start = time.process_time()
-            for event in half:
-                engine.step(state, event)
-            took = (time.process_time() - start) / len(half) * 1e6
-            best = took if best is None else min(best, took)
-        base = base or best
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(
-            f"in memory, {pairs:>9,} pairs: {best:6.1f} µs a message ({best / base:.2f}×), peak {memory:,.0f} MiB"
-        )
-    for pairs in [p for p in arguments.pairs if p <= 100_000]:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            Runner(engine, Path(folder) / "a.db", capacity=50_000, durability="normal") as runner,
-        ):
-            number = 0
-            for at in range(0, pairs, 2_000):
-                runner.process([message(number + n, at + n) for n in range(min(2_000, pairs - at))])
-                number += 2_000
-            start = time.process_time()
-            for at in range(0, 40_000, 2_000):
-                runner.process([message(number + at + n, chance.randrange(pairs)) for n in range(2_000)])
-            took = (time.process_time() - start) / 40_000 * 1e6
-            print(f"SQLite,    {pairs:>9,} pairs: {took:6.1f} µs a message")
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, place in (("in memory", None), ("SQLite", Path(folder))):
+            grown = [
+                Grown(engine, pairs, place)
+                for pairs in track(arguments.pairs, name, disable=not sys.stderr.isatty())
+            ]
+            for _ in range(ROUNDS):
+                for one in grown:
+                    one.measure()
+            base = min(grown[0].times)
+            for one in grown:
+                best = min(one.times)
+                print(
+                    f"{name:9s} {one.pairs:>9,} pairs: {best:6.1f} µs a message ({best / base:.2f}×)",
+                    flush=True,
+                )
+                one.close()
+    print(f"peak memory of all together {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB")
 
 
 if __name__ == "__main__":

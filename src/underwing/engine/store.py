@@ -47,6 +47,7 @@ def connect(path: Path | str, durability: Literal["full", "normal"] = "full") ->
         db.execute("PRAGMA journal_mode = WAL")
         db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'NORMAL'}")
         db.execute("PRAGMA cache_size = -65536")
+        db.execute("PRAGMA mmap_size = 1073741824")
     except sqlite3.DatabaseError as error:
         raise StoreError(f"{path} cannot be opened: {error}") from None
     return db
