@@ -26,7 +26,9 @@ _SUSPECT = re2.compile(
     r"|(?:^|[^a-z])[a-z](?:[.*\-_~^][a-z]){2}|[a-z][*~^_|][a-z]"
 )
 """ASCII messages that may hide something inside words; linear in the message."""
-_PLAIN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ?,'\n"
+_TELLING = b"0123456789@$!|+.*-_~^"
+_PLAIN = bytes(set(range(128)) - set(_TELLING))
+"""`_SUSPECT` matches nothing that is made of these alone."""
 _SUSPECT_WIDE = re.compile(
     rf"[^\W\d_]{_LEETED}+[^\W\d_]|(?<!\S){_LEETED}+[^\W\d_]{{2}}|[^\W\d_]{{2}}[@$|013457]+(?!\S)"
     r"|(?<![^\W_])[^\W_][\W_]{1,3}[^\W_][\W_]{1,3}[^\W_](?![^\W_])"
@@ -104,7 +106,9 @@ class Deobfuscator:
         if hint < 2:
             if text.isascii():
                 data = text.encode()
-                if not data.translate(None, _PLAIN) or not _SUSPECT.search(data):
+                # The end of a sentence hides nothing either.
+                rest = data.rstrip(b".!").replace(b". ", b" ").replace(b"! ", b" ").translate(None, _PLAIN)
+                if not rest or not _SUSPECT.search(data):
                     return View(" ".join(map(self._squeeze, light.split(" "))), None) if hint else None
             elif not self._odd(text) and not hint:
                 return None

@@ -1,8 +1,8 @@
 """One pass over a message for every pattern of every language.
 
-An Aho-Corasick automaton finds all search literals at once; each pattern is a conjunction of elements, and
-only an entry of which a pattern has all its elements is confirmed by its RE2 set. Both are linear in the
-message, whatever a pack holds (`docs/decisions/0002-scanning.md` has the measurement).
+The sieve (`sieve.py`) finds the search literals of all patterns at once; only an entry of which a pattern has all its
+elements is confirmed by its RE2 set. Both are linear in the message, whatever a pack holds
+(`docs/decisions/0002-scanning.md` has the measurement).
 """
 
 import re
@@ -19,6 +19,7 @@ from underwing.text.deobfuscate import Deobfuscator
 from underwing.text.entries import Entry
 from underwing.text.patterns import EDGE
 from underwing.text.rarity import rarity, rarity_of_any
+from underwing.text.sieve import Conjunction, Sieve
 
 _QUOTED = {"report_quote", "advice"}
 
@@ -28,9 +29,6 @@ COMMON = 1500
 
 RARE = 5
 """An entry with a literal in at most this many of 100,000 ordinary messages is confirmed without further tests."""
-
-MIN_AGE, MAX_AGE = 5, 99
-"""Numbers outside this range are never taken for an age, in years."""
 
 
 class Scan(Struct, frozen=True):
@@ -57,20 +55,6 @@ def _whole_words(literal: str) -> list[str]:
     return literal.strip(EDGE).split(" ")[1:-1]
 
 
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_ANCHOR, _LONE, _TRIPLE, _NUMBER = 1, 2, 4, 8
-
-
-def _mark(literal: str) -> int:
-    """What a search literal says besides: a lone letter, a tripled one, a number that could be an age."""
-    word = literal[1:-1] if literal[0] == literal[-1] == " " else ""
-    if len(word) == 1 and word.isalpha():
-        return _LONE
-    if word.isdigit() and MIN_AGE <= int(word) <= MAX_AGE:
-        return _NUMBER
-    return _TRIPLE if len(literal) == 3 and literal == literal[0] * 3 and literal[0] in _LETTERS else 0
-
-
 _COMMONEST = (
     "the and of that was with they were have this his her from what which there would about you your are not but for it "
     "he she their our been has had will could should into then than because when where who how if to i my we at"
@@ -85,9 +69,6 @@ def _in_english(view: str) -> bool:
     common = [word for word in words if word in _ENGLISH]
     return len(set(common)) >= _ENGLISH_WORDS and len(common) >= _ENGLISH_SHARE * len(words)
 
-
-_Ways = tuple[tuple[frozenset[int], ...], ...]
-"""What else must stand in a message, in one way or another: of each set one literal."""
 
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
@@ -104,67 +85,25 @@ def _as_quoted(signal: Signal, text: str) -> Signal:
     return signal
 
 
-class _Anchor(Struct, frozen=True):
-    """The entries to look at where a search literal stands."""
-
-    alone: tuple[int, ...]
-    """Entries that need nothing else to be confirmed."""
-    guarded: tuple[tuple[int, _Ways], ...]
-    """Entries and the further literals they need."""
-    further: frozenset[int]
-    """Any literal with which some guarded entry begins its needs."""
-
-    @classmethod
-    def of(cls, entries: dict[int, set[tuple[frozenset[int], ...]]]) -> "_Anchor":
-        """From entry → ways; a way of no needs frees the entry."""
-        guarded = tuple((entry, tuple(ways)) for entry, ways in sorted(entries.items()) if () not in ways)
-        return cls(
-            tuple(sorted(entry for entry, ways in entries.items() if () in ways)),
-            guarded,
-            frozenset().union(*(way[0] for _, ways in guarded for way in ways)),
-        )
-
-
-def _stands(ways: _Ways, seen: set[int]) -> bool:
-    """Whether of some way every set has a literal that was seen."""
-    for way in ways:
-        for element in way:
-            if element.isdisjoint(seen):
-                break
-        else:
-            return True
-    return False
-
-
 class Scanner:
     """All entries, ready to scan. Build once; scanning keeps no state."""
 
     def __init__(self, entries: list[Entry]) -> None:
         self.entries = entries
-        literals: dict[str, int] = {}
-        # Search literal → entry → ways: what else must stand in the message, each way a tuple of sets of literals.
-        anchors: list[dict[int, set[tuple[frozenset[int], ...]]]] = []
         self._sets: list[Callable[[str], list[int] | None]] = []
-
-        def numbers_of(element: frozenset[str]) -> frozenset[int]:
-            for literal in element:
-                if literals.setdefault(literal, len(literals)) == len(anchors):
-                    anchors.append({})
-            return frozenset(literals[literal] for literal in element)
-
-        for number, entry in enumerate(entries):
+        conjunctions: list[list[Conjunction]] = []
+        for entry in entries:
             together = re2.Set.SearchSet(_OPTIONS)
+            ways: list[Conjunction] = []
             for compiled in entry.patterns:
                 rarest = sorted(set(compiled.required), key=lambda e: (rarity_of_any(e), sorted(e)))
-                further = rarest[1:] if rarity_of_any(rarest[0]) > RARE else []
-                way = tuple(numbers_of(element) for element in further)
-                for literal in numbers_of(rarest[0]):
-                    anchors[literal].setdefault(number, set()).add(way)
+                ways.append(tuple(rarest if rarity_of_any(rarest[0]) > RARE else rarest[:1]))
                 together.Add(compiled.regex)
             together.Compile()
+            conjunctions.append(ways)
             self._sets.append(together.Match)
+        self.sieve = Sieve(conjunctions)
         self._unless = [[re2.compile(c.regex, options=_OPTIONS) for c in e.unless_patterns] for e in entries]
-        self._anchors = [_Anchor.of(ways) if ways else None for ways in anchors]
         self._spans: dict[tuple[int, int], Any] = {}
         phrases = [p for e in entries for c in e.patterns for element in c.required for p in element]
         self.deobfuscator = Deobfuscator(
@@ -192,62 +131,14 @@ class Scanner:
         self._find_telling = AhoCorasick(
             sorted(word for word in told if rarity(word) <= COMMON), matchkind=MatchKind.Standard
         ).find_matches_as_indexes
-        # Lone letters, tripled letters and numbers are looked for in the same pass.
-        hints = [f" {c} " for c in _LETTERS] + [c * 3 for c in _LETTERS]
-        hints += [f" {n} " for n in range(MIN_AGE, MAX_AGE + 1)]
-        for hint in hints:
-            if literals.setdefault(hint, len(literals)) == len(self._anchors):
-                self._anchors.append(None)
-        self._marks = bytes(
-            (_ANCHOR if anchor else 0) | _mark(literal)
-            for literal, anchor in zip(literals, self._anchors, strict=True)
-        )
-        self._find = AhoCorasick(
-            list(literals), matchkind=MatchKind.Standard, store_patterns=False
-        ).find_matches_as_indexes
 
     def matches(self, view: str) -> dict[int, tuple[int, int]]:
         """Entries that match a canonical view: index of the entry → (start, end) of its first match."""
-        return self._confirm(view, self._sift(view)[0])
+        return self._confirm(view, self.sieve(view)[0])
 
-    def _sift(self, view: str) -> tuple[set[int], int, bool]:
-        """(entries to confirm, what hints at hiding, whether there is a number that could be an age).
-
-        The hint is 2 for three lone letters in a row, 1 for a tripled letter, 0 for neither.
-        """
-        hits = self._find(EDGE + view + EDGE, overlapping=True)
-        marks, anchors = self._marks, self._anchors
-        candidates: set[int] = set()
-        seen: set[int] | None = None
-        hint, run, last, numbered = 0, 1, -9, False
-        for index, start, _ in hits:
-            mark = marks[index]
-            if not mark:
-                continue
-            if mark & _ANCHOR:
-                anchor = anchors[index]
-                assert anchor is not None
-                if anchor.alone:
-                    candidates.update(anchor.alone)
-                if anchor.further:
-                    if seen is None:
-                        seen = {index for index, _, _ in hits}
-                    if not anchor.further.isdisjoint(seen):
-                        candidates.update(entry for entry, ways in anchor.guarded if _stands(ways, seen))
-            if mark & _LONE:
-                run = run + 1 if start == last + 2 else 1
-                last = start
-                if run == 3:
-                    hint = 2
-            elif mark & _NUMBER:
-                numbered = True
-            elif mark & _TRIPLE:
-                hint = hint or 1
-        return candidates, hint, numbered
-
-    def _confirm(self, view: str, candidates: set[int]) -> dict[int, tuple[int, int]]:
+    def _confirm(self, view: str, candidates: list[int]) -> dict[int, tuple[int, int]]:
         found: dict[int, tuple[int, int]] = {}
-        for entry in sorted(candidates):
+        for entry in candidates:
             matched = self._sets[entry](view)
             if matched and not any(u.search(view) for u in self._unless[entry]):
                 match = self._pattern(entry, min(matched)).search(view)
@@ -269,7 +160,7 @@ class Scanner:
         A message that quotes, reports or advises yields its risk cues only as quotations.
         """
         view = canonical(text)
-        candidates, hint, numbered = self._sift(view)
+        candidates, hint, numbered = self.sieve(view)
         found = self._confirm(view, candidates) if candidates else {}
         second = self.deobfuscator(text, view, hint)
         hidden: dict[int, tuple[int, int]] = {}

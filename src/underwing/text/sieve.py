@@ -1,0 +1,222 @@
+"""Which entries could match a view: one pass over the search literals of all packs, in machine code.
+
+Every pattern is a conjunction of elements, each a set of search literals of which one has to stand in the view. The
+literals of all patterns make one trie, walked from every character of a view; where the rarest element of a pattern
+stands, the pattern's other elements are asked for. The work is linear in the view: at most the longest literal for each
+character, and each literal, element and entry is looked at once. `numba` compiles the loop when it is first used and keeps
+it beside this file (or in the user's cache directory); `docs/decisions/0002-scanning.md` has the measurement.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Any, Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from underwing.text.patterns import EDGE
+
+MIN_AGE, MAX_AGE = 5, 99
+"""Numbers outside this range are never taken for an age, in years."""
+
+# Where the parts of the table begin stands in its first numbers.
+_NODES, _ACCEPT, _ROWS_OF, _ROW_ENTRY, _ROW_WAYS, _WAY_ELEMENTS, _ELEMENTS, _MEMBERS_OF, _MEMBERS = range(9)
+_SEEN, _HITS, _KNOWN, _TAKEN, _OUT = range(9, 14)
+_ROOT: Final = 16
+_SPACE, _A, _Z, _0, _1, _5, _9 = (ord(c) for c in " az0159")
+
+Conjunction = tuple[frozenset[str], ...]
+"""What must stand in a view: of each set one literal. The first set is the rarest."""
+
+
+def _compiled(function: Callable[..., int]) -> Callable[..., int]:
+    """`function` in machine code, kept on disk where a directory can be written."""
+    try:
+        made: Callable[..., int] = njit(cache=True)(function)
+    except RuntimeError:
+        made = njit(function)
+    return made
+
+
+def _sift(view: bytes, table: Any, work: Any) -> int:
+    """Write the entries that `view` could match to `work`; returns their number << 3 | hint << 1 | numbered."""
+    seen, hits, known, taken, out = table[_SEEN], table[_HITS], table[_KNOWN], table[_TAKEN], table[_OUT]
+    nodes, accept, rows_of = table[_NODES], table[_ACCEPT], table[_ROWS_OF]
+    now = work[0] + 1
+    work[0] = now
+    size = len(view)
+    found = hint = numbered = run = 0
+    last = -9
+    for start in range(size):
+        char = view[start]
+        if _A <= char <= _Z:
+            if start + 2 < size and view[start + 1] == char and view[start + 2] == char and hint == 0:
+                hint = 1
+        elif char == _SPACE and start + 2 < size:
+            first, second = view[start + 1], view[start + 2]
+            if _A <= first <= _Z and second == _SPACE:
+                run = run + 1 if start == last + 2 else 1
+                last = start
+                if run == 3:
+                    hint = 2
+            elif (_5 <= first <= _9 and second == _SPACE) or (
+                _1 <= first <= _9 and _0 <= second <= _9 and start + 3 < size and view[start + 3] == _SPACE
+            ):
+                numbered = 1
+        node = table[_ROOT + char]
+        at = start + 1
+        while node > 0:
+            literal = table[accept + node]
+            if literal >= 0 and work[seen + literal] != now:
+                work[seen + literal] = now
+                if table[rows_of + literal] < table[rows_of + literal + 1]:
+                    work[hits + found] = literal
+                    found += 1
+            if at >= size:
+                break
+            char = view[at]
+            child = table[nodes + node] >> 8
+            end = table[nodes + node + 1] >> 8
+            node = 0
+            while child < end:
+                label = table[nodes + child] & 255
+                if label >= char:
+                    if label == char:
+                        node = child
+                    break
+                child += 1
+            at += 1
+    count = 0
+    for hit in range(found):
+        literal = work[hits + hit]
+        for row in range(table[rows_of + literal], table[rows_of + literal + 1]):
+            entry = table[table[_ROW_ENTRY] + row]
+            if work[taken + entry] == now:
+                continue
+            for way in range(table[table[_ROW_WAYS] + row], table[table[_ROW_WAYS] + row + 1]):
+                stands = True
+                for place in range(table[table[_WAY_ELEMENTS] + way], table[table[_WAY_ELEMENTS] + way + 1]):
+                    element = table[table[_ELEMENTS] + place]
+                    answer = work[known + element]
+                    if answer >> 1 != now:
+                        answer = now << 1
+                        members = table[_MEMBERS_OF] + element
+                        for member in range(table[members], table[members + 1]):
+                            if work[seen + table[table[_MEMBERS] + member]] == now:
+                                answer += 1
+                                break
+                        work[known + element] = answer
+                    if answer & 1 == 0:
+                        stands = False
+                        break
+                if stands:
+                    work[taken + entry] = now
+                    work[out + count] = entry
+                    count += 1
+                    break
+    return count << 3 | hint << 1 | numbered
+
+
+_run = _compiled(_sift)
+
+
+class Sieve:
+    """The literals of all entries, ready to be looked for. Build once.
+
+    Its scratch memory holds nothing that outlives a call; a call keeps the interpreter lock, so threads may share it.
+    """
+
+    def __init__(self, entries: Sequence[Sequence[Conjunction]]) -> None:
+        """`entries`: for each entry its conjunctions, of which one must stand."""
+        literals = sorted({x for entry in entries for way in entry for element in way for x in element})
+        number = {literal: index for index, literal in enumerate(literals)}
+        elements: dict[frozenset[str], int] = {}
+        anchored: list[dict[int, dict[tuple[int, ...], None]]] = [{} for _ in literals]
+        for index, entry in enumerate(entries):
+            for anchor, *further in entry:
+                way = tuple(elements.setdefault(element, len(elements)) for element in further)
+                for literal in sorted(anchor):
+                    anchored[number[literal]].setdefault(index, {})[way] = None
+        rows = [row for of_literal in anchored for row in of_literal.items()]
+        ways = [way for _, of_entry in rows for way in of_entry]
+        parts: list[Any] = [
+            *_trie(literals),
+            _offsets(map(len, anchored)),
+            [entry for entry, _ in rows],
+            _offsets(len(of_entry) for _, of_entry in rows),
+            _offsets(map(len, ways)),
+            [element for way in ways for element in way],
+            _offsets(map(len, elements)),
+            [number[literal] for element in elements for literal in sorted(element)],
+        ]
+        scratch = list(
+            accumulate((1, len(literals), len(literals), len(elements), len(entries), len(entries)))
+        )
+        head = _ROOT + 256
+        starts = list(accumulate((len(part) for part in parts[1:]), initial=head))[:-1]
+        table = np.concatenate(
+            [np.zeros(head, np.int64), *(np.asarray(part, np.int64) for part in parts[1:])]
+        )
+        table[: len(starts)] = starts
+        table[_SEEN : _OUT + 1] = scratch[:5]
+        table[_ROOT:head] = parts[0]
+        self._table: NDArray[np.int32] = table.astype(np.int32)
+        self._work = np.zeros(scratch[-1] + 1, np.int64)
+        self._out = self._work[scratch[4] :]
+        self("")
+
+    def __call__(self, view: str) -> tuple[list[int], int, bool]:
+        """(numbers of the entries that could match, what hints at hiding, whether there is a number that could be an age).
+
+        The hint is 2 for three lone letters in a row, 1 for a tripled letter, 0 for neither.
+        """
+        told = _run(f"{EDGE}{view}{EDGE}".encode("utf-8", "replace"), self._table, self._work)
+        if told < 8:
+            return [], told >> 1, bool(told & 1)
+        return sorted(self._out[: told >> 3].tolist()), told >> 1 & 3, bool(told & 1)
+
+
+def _offsets(lengths: Any) -> list[int]:
+    """Where each of several runs begins, and where the last ends."""
+    return list(accumulate(lengths, initial=0))
+
+
+def _trie(literals: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """(child of the root by byte, nodes, literal that ends at each node or -1) of sorted `literals`.
+
+    Nodes are numbered breadth first, so that the children of one stand together and their order is that of their
+    parents: `first child << 8 | label`, and the end of a node's children is the first child of the next.
+    """
+    if not literals:
+        return np.zeros(256, np.int64), np.array([256, 256]), np.array([-1, -1])
+    encoded = np.array([literal.encode() for literal in literals])
+    length = encoded.dtype.itemsize
+    text = encoded.view(np.uint8).reshape(len(literals), length).astype(np.int64)
+    sizes = np.array([len(literal.encode()) for literal in literals])
+    current = np.zeros(len(literals), np.int64)
+    labels, parents = [np.zeros(1, np.int64)], []
+    ends: list[tuple[NDArray[np.int64], NDArray[np.intp]]] = []
+    made = 1
+    for depth in range(length):
+        rows = np.flatnonzero(sizes > depth)
+        byte, parent = text[rows, depth], current[rows]
+        new = np.ones(len(rows), bool)
+        new[1:] = (byte[1:] != byte[:-1]) | (parent[1:] != parent[:-1])
+        current[rows] = made - 1 + np.cumsum(new)
+        labels.append(byte[new])
+        parents.append(parent[new])
+        made += int(new.sum())
+        last = rows[sizes[rows] == depth + 1]
+        ends.append((current[last], last))
+    children = np.bincount(np.concatenate(parents), minlength=made)
+    first = 1 + np.concatenate([[0], np.cumsum(children)])
+    nodes = first << 8
+    nodes[:made] |= np.concatenate(labels)
+    accept = np.full(made + 1, -1, np.int64)
+    for node, literal in ends:
+        accept[node] = literal
+    root = np.zeros(256, np.int64)
+    below = np.arange(1, 1 + children[0])
+    root[np.concatenate(labels)[below]] = below
+    return root, nodes, accept

@@ -1,0 +1,56 @@
+"""The sieve against the plainest reading of what it promises."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from underwing.text.patterns import EDGE
+from underwing.text.sieve import Conjunction, Sieve
+
+words = st.sampled_from(["a", "ab", "abb", "aaa", "b", "é", "حب", "5", "17", "100", "?"])
+literals = st.one_of(
+    words.map(lambda w: f" {w} "),
+    words.map(lambda w: f" {w}"),
+    words.map(lambda w: f"{w} "),
+    st.tuples(words, words).map(lambda p: f" {p[0]} {p[1]} "),
+    words.map(lambda w: f"{EDGE} {w} "),
+    words.map(lambda w: f" {w} {EDGE}"),
+)
+element = st.frozensets(literals, min_size=1, max_size=4)
+conjunction = st.lists(element, min_size=1, max_size=3).map(tuple)
+entries = st.lists(st.lists(conjunction, min_size=1, max_size=3), max_size=6)
+views = st.lists(words, max_size=12).map(lambda tokens: " " + "".join(f"{t} " for t in tokens))
+
+
+def stands(conjunction: Conjunction, view: str) -> bool:
+    return all(any(x in f"{EDGE}{view}{EDGE}" for x in element) for element in conjunction)
+
+
+@given(entries=entries, first=views, second=views)
+@settings(max_examples=300, deadline=None)
+def test_it_names_the_entries_whose_literals_stand_in_the_view(
+    entries: list[list[Conjunction]], first: str, second: str
+) -> None:
+    sieve = Sieve(entries)
+    for view in (first, second, first):
+        expected = [n for n, ways in enumerate(entries) if any(stands(way, view) for way in ways)]
+        assert sieve(view)[0] == expected
+
+
+@given(views)
+@settings(deadline=None)
+def test_hints_and_numbers(view: str) -> None:
+    tokens = view.split()
+    lone = any(
+        all(len(t) == 1 and t.isascii() and t.isalpha() for t in tokens[i : i + 3])
+        for i in range(len(tokens) - 2)
+    )
+    triple = any(c * 3 in view for c in "ab")
+    _, hint, numbered = Sieve([])(view)
+    assert hint == (2 if lone else 1 if triple else 0)
+    assert numbered == any(t in ("5", "17") for t in tokens)
+
+
+def test_a_long_view_and_broken_characters_are_taken() -> None:
+    sieve = Sieve([[(frozenset([" a "]),)]])
+    assert sieve(" a" * 20_000 + " ")[0] == [0]
+    assert sieve(" \ud800 ")[0] == []
