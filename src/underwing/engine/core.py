@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import blake2b
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from underwing.engine.state import State
 from underwing.engine.trigger import trigger_level
@@ -58,7 +58,7 @@ from underwing.risk import (
 )
 from underwing.risk.context import UNKNOWN
 from underwing.risk.settings import DAY, PRESSING
-from underwing.text import Meaning, simhash
+from underwing.text import Claims, Meaning, simhash
 
 ENGINE_VERSION = "1"
 MAX_AUDIENCE = 16
@@ -86,7 +86,21 @@ def short_hash(value: str) -> int:
 
 def iso(at: float) -> str:
     """An RFC 3339 time in UTC, whole seconds."""
-    return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(int(at), UTC).isoformat().replace("+00:00", "Z")
+
+
+class _Said(Struct, frozen=True, gc=False, kw_only=True):
+    """A message that says something: when, between whom, what was found in it and how it reads."""
+
+    at: int
+    key: str
+    other: str
+    direct: bool
+    opening: bool
+    view: str
+    signals: tuple[Signal, ...]
+    claims: Claims
+    read: tuple[Contribution | None] | None
 
 
 class Engine:
@@ -143,30 +157,23 @@ class Engine:
         )  # fmt: skip
 
     def _message(self, state: State, event: Message) -> Decision:
-        at = int(event.at.timestamp())
+        """The short way of a message that says nothing; any other goes on to be weighed."""
         sender = event.sender
         direct = event.surface == "dm" and len(event.to) == 1
         other = event.to[0] if direct else room_target(event.conversation)
-        key = f"{sender}\x1f{other}"
-        pair = state.pairs.get(key)
         scan = self._scan(event.text)
-        view, signals = scan.view, scan.signals
-        claims = self.packs.claims(event.text, view, scan.numbered)
-        opening = pair is None
-        if opening and direct:
-            state.pairs.put(key, PairState(at))
+        claims = self.packs.claims(event.text, scan.view, scan.numbered)
+        trigger = trigger_level(scan.view)
+        at = int(event.at.timestamp())
+        key = f"{sender}\x1f{other}"
+        opening = state.pairs.get(key) is None
         if not direct:
             self._note_speaker(state, event, at)
-        trigger = trigger_level(view)
-        read = (
-            self._read(state, event, at, scan.plain, bool(signals), other, direct)
-            if self._meaning is not None
-            else None
-        )
-        if read is not None:
-            pair = state.pairs.get(key)
+        elif opening:
+            state.pairs.put(key, PairState(at))
+        read = self._read(state, event, at, scan.plain, bool(scan.signals), other, direct)
         if (
-            not signals
+            not scan.signals
             and (read is None or read[0] is None)
             and not (opening and direct)
             and claims.age is None
@@ -174,16 +181,31 @@ class Engine:
             and not trigger
         ):
             return self._quiet(event.id, sender, other if direct else None)
-
-        mine = state.accounts.get(sender) or UNKNOWN
+        said = _Said(
+            at=at, key=key, other=other, direct=direct, opening=opening, view=scan.view, signals=scan.signals,
+            claims=claims, read=read,
+        )  # fmt: skip
         target, theirs = self._target(state, event, other, direct)
+        if trigger:
+            mine = state.accounts.get(sender) or UNKNOWN
+            if target is not None and is_minor(theirs) is None:
+                theirs = self._as_claimed(state, target, theirs)
+            return self._trigger(state, event, at, sender, target, mine, theirs, trigger)
+        return self._weigh(state, event, said, target, theirs)
+
+    def _weigh(
+        self, state: State, event: Message, said: "_Said", target: str | None, theirs: Facts
+    ) -> Decision:
+        """Fold what a message says into the states it concerns, and decide."""
+        at, key, other, direct, opening = said.at, said.key, said.other, said.direct, said.opening
+        sender, claims, read = event.sender, said.claims, said.read
+        pair = None if opening and read is None else state.pairs.get(key)
+        mine = state.accounts.get(sender) or UNKNOWN
         if target is not None and is_minor(theirs) is None:
             theirs = self._as_claimed(state, target, theirs)
         parties = Parties.of(mine, theirs, target or "", sender)
-        if trigger:
-            return self._trigger(state, event, at, sender, target, mine, theirs, trigger)
         actor = state.actors.get(sender)
-        cues, help_route = self._cues(event, at, signals, parties)
+        cues, help_route = self._cues(event, at, said.signals, parties)
 
         # What the message says of its sender across others.
         whom = short_hash(other)
@@ -203,7 +225,12 @@ class Engine:
         if opening and direct and parties.target_minor:
             weight = 0.5 if parties.actor_minor else 1.0
             actor, made = fold_approach(
-                actor, whom, simhash(view), weight, structs.replace(mark, stage="befriend"), self.settings
+                actor,
+                whom,
+                simhash(said.view),
+                weight,
+                structs.replace(mark, stage="befriend"),
+                self.settings,
             )
             joined += made
 
@@ -336,12 +363,16 @@ class Engine:
     ) -> tuple[Contribution | None] | None:
         """Fold what the meaning layer makes of a message into the sender's pair.
 
-        None while its gate is closed: it opens where the platform knows of a minor in the conversation. Else what the
-        message contributed, if that is worth telling.
+        None while there is no such layer or its gate is closed: it opens where the platform knows of a minor in the
+        conversation. Else what the message contributed, if that is worth telling.
         """
-        assert self._meaning is not None
+        if self._meaning is None:
+            return None
         sender, settings = event.sender, self.settings
-        mine = state.accounts.get(sender) or UNKNOWN
+        known = state.accounts.get(sender)
+        if known is None and direct and state.accounts.get(other) is None:
+            return None
+        mine = known or UNKNOWN
         target, theirs = self._target(state, event, other, direct)
         if not (is_minor(mine) or is_minor(theirs)):
             return None

@@ -29,7 +29,7 @@ ACTIONS = {
 """Every action a policy may name, with its meaning for whoever carries it out on the platform."""
 
 
-class Reason(Struct, frozen=True, kw_only=True):
+class Reason(Struct, frozen=True, gc=False, kw_only=True):
     """One dated contribution. `weight` is what it added (after context and novelty), in nats."""
 
     signal: str
@@ -41,7 +41,7 @@ class Reason(Struct, frozen=True, kw_only=True):
     source: str
 
 
-class Versions(Struct, frozen=True, kw_only=True):
+class Versions(Struct, frozen=True, gc=False, kw_only=True):
     """What decided: replaying the same events under the same versions gives the same bytes."""
 
     engine: str
@@ -49,7 +49,7 @@ class Versions(Struct, frozen=True, kw_only=True):
     policy: str
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class Decision(Struct, frozen=True, gc=False, kw_only=True):
     """The answer to one event. `level` is a name of `Level`; `test` marks the documented trigger phrases."""
 
     event: str

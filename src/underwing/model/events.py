@@ -22,11 +22,11 @@ Surface = Literal["dm", "group", "live", "comment"]
 Relation = Literal["parent", "guardian", "sibling", "relative", "teacher", "carer", "friend"]
 
 
-class _Event(Struct, frozen=True, tag_field="type", omit_defaults=True):
+class _Event(Struct, frozen=True, gc=False, tag_field="type", omit_defaults=True):
     """Common base: tagged by `type`; unknown fields are ignored so that newer senders keep working."""
 
 
-class Message(_Event, tag="message", frozen=True, kw_only=True):
+class Message(_Event, tag="message", frozen=True, gc=False, kw_only=True):
     """One text message. `to` may be empty on group, live and comment surfaces (the room is addressed)."""
 
     id: Id
@@ -38,7 +38,7 @@ class Message(_Event, tag="message", frozen=True, kw_only=True):
     text: Text
 
 
-class Account(_Event, tag="account", frozen=True, kw_only=True):
+class Account(_Event, tag="account", frozen=True, gc=False, kw_only=True):
     """What the platform knows of an account, with its provenance in the field's name.
 
     Ages are in years. Absent means "says nothing new"; an explicit `null` takes a fact back.
@@ -55,7 +55,7 @@ class Account(_Event, tag="account", frozen=True, kw_only=True):
     relations: Annotated[dict[Id, Relation], Meta(max_length=32)] | UnsetType = UNSET
 
 
-class ContactRequest(_Event, tag="contact_request", frozen=True, kw_only=True):
+class ContactRequest(_Event, tag="contact_request", frozen=True, gc=False, kw_only=True):
     """One account asks another for contact (friend request, follow of a closed account), or the answer."""
 
     id: Id
@@ -65,7 +65,7 @@ class ContactRequest(_Event, tag="contact_request", frozen=True, kw_only=True):
     outcome: Literal["sent", "accepted", "declined"] = "sent"
 
 
-class Block(_Event, tag="block", frozen=True, kw_only=True):
+class Block(_Event, tag="block", frozen=True, gc=False, kw_only=True):
     """`from` blocked `to`."""
 
     id: Id
@@ -74,7 +74,7 @@ class Block(_Event, tag="block", frozen=True, kw_only=True):
     to: Id
 
 
-class UserReport(_Event, tag="user_report", frozen=True, kw_only=True):
+class UserReport(_Event, tag="user_report", frozen=True, gc=False, kw_only=True):
     """`from` reported `to` to the platform."""
 
     id: Id
@@ -84,7 +84,7 @@ class UserReport(_Event, tag="user_report", frozen=True, kw_only=True):
     reason: Annotated[str, Meta(max_length=64)] = ""
 
 
-class Media(_Event, tag="media", frozen=True, kw_only=True):
+class Media(_Event, tag="media", frozen=True, gc=False, kw_only=True):
     """An image or a video was sent. Only the fact is folded for now; hashes come with the media room."""
 
     id: Id
@@ -95,7 +95,7 @@ class Media(_Event, tag="media", frozen=True, kw_only=True):
     to: Recipients = []
 
 
-class Stream(_Event, tag="stream", frozen=True, kw_only=True):
+class Stream(_Event, tag="stream", frozen=True, gc=False, kw_only=True):
     """A live stream of `from` started or ended. Only the fact is accepted for now."""
 
     id: Id

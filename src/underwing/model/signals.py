@@ -39,7 +39,7 @@ Act = Literal["ask", "offer", "demand", "threaten", "tell", "quote", "negate", "
 Direction = Literal["to_child", "from_child", "any"]
 
 
-class Signal(Struct, frozen=True, kw_only=True):
+class Signal(Struct, frozen=True, gc=False, kw_only=True):
     """One cue. `weight` is a log-likelihood ratio in nats, before context, novelty and decay.
 
     `span` is (start, end) in characters of the original text, or None for cues that are not in text.

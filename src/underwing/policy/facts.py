@@ -17,7 +17,7 @@ SURFACES: tuple[str, ...] = get_args(Surface)
 Kind = Literal["int", "string", "bool"]
 
 
-class Facts(Struct, frozen=True, kw_only=True):
+class Facts(Struct, frozen=True, gc=False, kw_only=True):
     """All a policy may know of one event and its pair. Ages are in years, `None` means unknown.
 
     `region` is the target's country, else the actor's, else "". `raised` says that the pair's level rose
@@ -45,7 +45,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     at: float | None = None
 
 
-class Variable(Struct, frozen=True, kw_only=True):
+class Variable(Struct, frozen=True, gc=False, kw_only=True):
     """One name an expression may use. `values` lists all it can be, when that is a closed set.
 
     `reads` are the fields of `Facts` it is made from, `samples` the values every rule is tried with.

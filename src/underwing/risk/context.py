@@ -6,7 +6,7 @@ from underwing.model import Account
 from underwing.risk.settings import HARD_STAGES, Settings
 
 
-class Facts(Struct, frozen=True, array_like=True):
+class Facts(Struct, frozen=True, gc=False, array_like=True):
     """What is known of an account, each with its provenance in its name; None is unknown."""
 
     declared_age: int | None = None
@@ -54,7 +54,7 @@ def is_minor(facts: Facts) -> bool | None:
     return None if age is None else age < 18
 
 
-class Parties(Struct, frozen=True):
+class Parties(Struct, frozen=True, gc=False):
     """Who stands before whom: ages in years or None, minor or None, and a known relationship."""
 
     actor_age: int | None = None

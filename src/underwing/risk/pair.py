@@ -24,7 +24,7 @@ MEANING = "meaning."
 """Signals of the meaning layer begin so."""
 
 
-class Cue(Struct, frozen=True):
+class Cue(Struct, frozen=True, gc=False):
     """A signal as a fold takes it: no text, only what was seen, where and when."""
 
     signal: str

@@ -10,7 +10,7 @@ HOUR = 3600.0
 DAY = 86400.0
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+class Settings(Struct, frozen=True, gc=False, kw_only=True):
     """The numbers of the folds. Defaults are what the published figures were measured with."""
 
     fast_tau: float = 6 * HOUR

@@ -10,7 +10,7 @@ MAX_CONTRIBUTIONS = 6
 MAX_SIGNAL_ID = 40
 
 
-class Contribution(Struct, frozen=True, array_like=True):
+class Contribution(Struct, frozen=True, gc=False, array_like=True):
     """One dated piece of evidence: `milli` is its weight in thousandths of a nat."""
 
     signal: str
@@ -23,7 +23,7 @@ class Contribution(Struct, frozen=True, array_like=True):
     source: str = ""
 
 
-class Reading(Struct, frozen=True, array_like=True):
+class Reading(Struct, frozen=True, gc=False, array_like=True):
     """How one sender's part of a conversation reads: decayed sums of context, their weight, the evidence so far.
 
     All in nats; `risk/reading.py` folds it.
@@ -42,7 +42,7 @@ class Reading(Struct, frozen=True, array_like=True):
     """16-bit hashes of the sender's last messages: the same again says nothing new."""
 
 
-class PairState(Struct, frozen=True, array_like=True):
+class PairState(Struct, frozen=True, gc=False, array_like=True):
     """What one account did towards another: two decaying scores and what they are made of."""
 
     at: int
@@ -60,7 +60,7 @@ class PairState(Struct, frozen=True, array_like=True):
     """What the meaning layer makes of it; None while its gate is closed."""
 
 
-class ActorState(Struct, frozen=True, array_like=True):
+class ActorState(Struct, frozen=True, gc=False, array_like=True):
     """What one account does across others. Accounts are kept as 32-bit hashes."""
 
     at: int
@@ -79,7 +79,7 @@ class ActorState(Struct, frozen=True, array_like=True):
     kept: tuple[Contribution, ...] = ()
 
 
-class TargetState(Struct, frozen=True, array_like=True):
+class TargetState(Struct, frozen=True, gc=False, array_like=True):
     """Who presses one account at the moment: (hash of the sender, score, time), the strongest 8."""
 
     at: int
@@ -87,7 +87,7 @@ class TargetState(Struct, frozen=True, array_like=True):
     level: int = 0
 
 
-class RoomState(Struct, frozen=True, array_like=True):
+class RoomState(Struct, frozen=True, gc=False, array_like=True):
     """Who spoke last in a room of many: (account, time), newest last, at most 8."""
 
     speakers: tuple[tuple[str, int], ...] = ()

@@ -113,7 +113,9 @@ def tokens(text: str) -> list[tuple[str, int, int]]:
     """
     if text.isascii():
         lowered = _ELISION.sub(" ", text.lower()) if "'" in text or "`" in text else text.lower()
-        pieces = ((m.group(), m.start(), m.end()) for m in _ASCII_TOKEN.finditer(lowered))
+        pieces = [(m.group(), m.start(), m.end()) for m in _ASCII_TOKEN.finditer(lowered)]
+        if "'" not in lowered and "`" not in lowered:
+            return pieces
         bare = ((word.replace("'", "").replace("`", ""), start, end) for word, start, end in pieces)
         return [(word, start, end) for word, start, end in bare if word]
     split_at = _elisions(text) if any(mark in text for mark in _APOSTROPHES) else frozenset()

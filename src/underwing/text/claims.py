@@ -25,7 +25,7 @@ _PAYMENT = re.compile(
 )
 
 
-class Claims(Struct, frozen=True):
+class Claims(Struct, frozen=True, gc=False):
     """What one message says of its sender; None where it says nothing. `age` in years, 5 to 99."""
 
     age: int | None = None

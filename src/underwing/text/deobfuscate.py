@@ -21,10 +21,12 @@ _LEET = {
 }  # fmt: skip
 _ONE_AS_L = {**_LEET, "1": "l", "!": "l"}
 _LEETED = r"[0-9@$!|€+]"
-_SUSPECT = re2.compile(
+_SUSPECT = re2.Set.SearchSet()
+_SUSPECT.Add(
     r"(?i)[a-z][0-9@$!|+]+[a-z]|(?:^|\s)[0-9@$!|+]+[a-z]{2}|[a-z]{2}[@$|013457]+(?:\s|$)"
     r"|(?:^|[^a-z])[a-z](?:[.*\-_~^][a-z]){2}|[a-z][*~^_|][a-z]"
 )
+_SUSPECT.Compile()
 """ASCII messages that may hide something inside words; linear in the message."""
 _TELLING = b"0123456789@$!|+.*-_~^"
 _PLAIN = bytes(set(range(128)) - set(_TELLING))
@@ -39,7 +41,7 @@ _REPEAT = re.compile(r"(\w)\1{2,}")
 _NOT_TEXT = {"So", "Sk", "Cn", "Co"}
 
 
-class View(Struct, frozen=True):
+class View(Struct, frozen=True, gc=False):
     """A canonical view and, for each of its tokens, (token, start, end) in the original text; None where
     the tokens are those of the light view."""
 
@@ -95,7 +97,8 @@ class Deobfuscator:
 
     def __init__(self, vocabulary: set[str], prefixes: set[str] | None = None) -> None:
         self._words = vocabulary
-        self._prefixes = tuple(sorted(prefixes or ()))
+        self._prefixes = frozenset(prefixes or ())
+        self._prefix_sizes = sorted({len(prefix) for prefix in self._prefixes})
         self._longest = max((len(w) for w in vocabulary), default=1)
 
     def __call__(self, text: str, light: str, hint: int) -> View | None:
@@ -108,8 +111,8 @@ class Deobfuscator:
                 data = text.encode()
                 # The end of a sentence hides nothing either.
                 rest = data.rstrip(b".!").replace(b". ", b" ").replace(b"! ", b" ").translate(None, _PLAIN)
-                if not rest or not _SUSPECT.search(data):
-                    return View(" ".join(map(self._squeeze, light.split(" "))), None) if hint else None
+                if not rest or not _SUSPECT.Match(data):
+                    return View(self._squeezed(light), None) if hint else None
             elif not self._odd(text) and not hint:
                 return None
         return self._undo(text)
@@ -123,10 +126,12 @@ class Deobfuscator:
             return True
         if "picture" in kinds and any(_kind(c) == "picture" for c in text.rstrip(_trailing(text))):
             return True
-        return bool(_SUSPECT.search(text.encode("utf-8", "replace")))
+        return bool(_SUSPECT.Match(text.encode("utf-8", "replace")))
 
     def _known(self, word: str) -> bool:
-        return word in self._words or (len(word) > 3 and word.startswith(self._prefixes)) if word else False
+        if word in self._words:
+            return bool(word)
+        return len(word) > 3 and any(word[:size] in self._prefixes for size in self._prefix_sizes)
 
     def _undo(self, text: str) -> View:
         # 1. One output character for each input character, so that offsets stay true.
@@ -239,6 +244,17 @@ class Deobfuscator:
             words.append((text[start:end], letters[start][1], letters[end - 1][2]))
             end = start
         return words[::-1]
+
+    def _squeezed(self, light: str) -> str:
+        """A light view with the repeats in its tokens undone."""
+        made: list[str] = []
+        done = 0
+        for match in _REPEAT.finditer(light):
+            if match.start() >= done:
+                start, end = light.rfind(" ", 0, match.start()) + 1, light.find(" ", match.end())
+                made += (light[done:start], self._squeeze(light[start:end]))
+                done = end
+        return "".join((*made, light[done:]))
 
     def _squeeze(self, token: str) -> str:
         if not _REPEAT.search(token):

@@ -1,7 +1,7 @@
 """One pass over a message for every pattern of every language.
 
-The sieve (`sieve.py`) finds the search literals of all patterns at once; only an entry of which a pattern has all its
-elements is confirmed by its RE2 set. Both are linear in the message, whatever a pack holds
+The sieve (`sieve.py`) finds the search literals of all patterns at once; only a pattern that has all its
+elements is confirmed by RE2. Both are linear in the message, whatever a pack holds
 (`docs/decisions/0002-scanning.md` has the measurement).
 """
 
@@ -31,7 +31,7 @@ RARE = 5
 """An entry with a literal in at most this many of 100,000 ordinary messages is confirmed without further tests."""
 
 
-class Scan(Struct, frozen=True):
+class Scan(Struct, frozen=True, gc=False):
     """What a scan found."""
 
     view: str
@@ -85,26 +85,34 @@ def _as_quoted(signal: Signal, text: str) -> Signal:
     return signal
 
 
+def _any_of(regexes: list[str]) -> Callable[[str], list[int] | None]:
+    """Tells which of `regexes` match a view, in one pass; nothing where there are none."""
+    if not regexes:
+        return lambda view: None
+    together = re2.Set.SearchSet(_OPTIONS)
+    for regex in regexes:
+        together.Add(regex)
+    together.Compile()
+    matches: Callable[[str], list[int] | None] = together.Match
+    return matches
+
+
 class Scanner:
     """All entries, ready to scan. Build once; scanning keeps no state."""
 
     def __init__(self, entries: list[Entry]) -> None:
         self.entries = entries
-        self._sets: list[Callable[[str], list[int] | None]] = []
-        conjunctions: list[list[Conjunction]] = []
+        self._regexes = [compiled.regex for entry in entries for compiled in entry.patterns]
+        self._entry_of = [number for number, entry in enumerate(entries) for _ in entry.patterns]
+        self._tests: list[Callable[[str], list[int] | None] | None] = [None] * len(self._regexes)
+        conjunctions: list[Conjunction] = []
         for entry in entries:
-            together = re2.Set.SearchSet(_OPTIONS)
-            ways: list[Conjunction] = []
             for compiled in entry.patterns:
                 rarest = sorted(set(compiled.required), key=lambda e: (rarity_of_any(e), sorted(e)))
-                ways.append(tuple(rarest if rarity_of_any(rarest[0]) > RARE else rarest[:1]))
-                together.Add(compiled.regex)
-            together.Compile()
-            conjunctions.append(ways)
-            self._sets.append(together.Match)
+                conjunctions.append(tuple(rarest if rarity_of_any(rarest[0]) > RARE else rarest[:1]))
         self.sieve = Sieve(conjunctions)
-        self._unless = [[re2.compile(c.regex, options=_OPTIONS) for c in e.unless_patterns] for e in entries]
-        self._spans: dict[tuple[int, int], Any] = {}
+        self._unless = [_any_of([compiled.regex for compiled in entry.unless_patterns]) for entry in entries]
+        self._spans: dict[int, Any] = {}
         phrases = [p for e in entries for c in e.patterns for element in c.required for p in element]
         self.deobfuscator = Deobfuscator(
             {word for phrase in phrases for word in _whole_words(phrase)},
@@ -137,20 +145,32 @@ class Scanner:
         return self._confirm(view, self.sieve(view)[0])
 
     def _confirm(self, view: str, candidates: list[int]) -> dict[int, tuple[int, int]]:
+        """Of each entry with a pattern among `candidates` that matches: (start, end) of the first such pattern."""
         found: dict[int, tuple[int, int]] = {}
-        for entry in candidates:
-            matched = self._sets[entry](view)
-            if matched and not any(u.search(view) for u in self._unless[entry]):
-                match = self._pattern(entry, min(matched)).search(view)
+        refused = -1
+        for pattern in candidates:
+            entry = self._entry_of[pattern]
+            if entry == refused or entry in found:
+                continue
+            test = self._tests[pattern] or self._test(pattern)
+            if test(view):
+                if self._unless[entry](view):
+                    refused = entry
+                    continue
+                match = self._span_finder(pattern).search(view)
                 found[entry] = (match.start(), match.end())
         return found
 
-    def _pattern(self, entry: int, number: int) -> Any:
-        """The compiled pattern of an entry, made when it is first met."""
-        made = self._spans.get((entry, number))
+    def _test(self, pattern: int) -> Callable[[str], list[int] | None]:
+        """Tells whether a pattern matches; made when its literals are first met."""
+        made = self._tests[pattern] = _any_of([self._regexes[pattern]])
+        return made
+
+    def _span_finder(self, pattern: int) -> Any:
+        """The compiled regular expression of a pattern, made when it first matches."""
+        made = self._spans.get(pattern)
         if made is None:
-            regex = self.entries[entry].patterns[number].regex
-            made = self._spans[entry, number] = re2.compile(regex, options=_OPTIONS)
+            made = self._spans[pattern] = re2.compile(self._regexes[pattern], options=_OPTIONS)
         return made
 
     def scan(self, text: str) -> Scan:

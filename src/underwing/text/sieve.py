@@ -1,9 +1,9 @@
-"""Which entries could match a view: one pass over the search literals of all packs, in machine code.
+"""Which patterns could match a view: one pass over the search literals of all packs, in machine code.
 
 Every pattern is a conjunction of elements, each a set of search literals of which one has to stand in the view. The
 literals of all patterns make one trie, walked from every character of a view; where the rarest element of a pattern
 stands, the pattern's other elements are asked for. The work is linear in the view: at most the longest literal for each
-character, and each literal, element and entry is looked at once. `numba` compiles the loop when it is first used and keeps
+character, and each literal, element and pattern is looked at once. `numba` compiles the loop when it is first used and keeps
 it beside this file (or in the user's cache directory); `docs/decisions/0002-scanning.md` has the measurement.
 """
 
@@ -21,13 +21,15 @@ MIN_AGE, MAX_AGE = 5, 99
 """Numbers outside this range are never taken for an age, in years."""
 
 # Where the parts of the table begin stands in its first numbers.
-_NODES, _ACCEPT, _ROWS_OF, _ROW_ENTRY, _ROW_WAYS, _WAY_ELEMENTS, _ELEMENTS, _MEMBERS_OF, _MEMBERS = range(9)
-_SEEN, _HITS, _KNOWN, _TAKEN, _OUT = range(9, 14)
+_NODES, _ACCEPT, _ROWS_OF, _ROWS, _NEEDS, _ELEMENTS, _MEMBERS_OF, _MEMBERS = range(8)
+_SEEN, _HITS, _KNOWN, _TAKEN, _OUT = range(8, 13)
 _ROOT: Final = 16
+_WORD: Final = _ROOT + 256
+"""The nodes below the root, and those below the space: no literal is a space alone."""
 _SPACE, _A, _Z, _0, _1, _5, _9 = (ord(c) for c in " az0159")
 
 Conjunction = tuple[frozenset[str], ...]
-"""What must stand in a view: of each set one literal. The first set is the rarest."""
+"""What must stand in a view for a pattern: of each set one literal. The first set is the rarest."""
 
 
 def _compiled(function: Callable[..., int]) -> Callable[..., int]:
@@ -40,7 +42,7 @@ def _compiled(function: Callable[..., int]) -> Callable[..., int]:
 
 
 def _sift(view: bytes, table: Any, work: Any) -> int:
-    """Write the entries that `view` could match to `work`; returns their number << 3 | hint << 1 | numbered."""
+    """Write the patterns that could match `view` to `work`; returns their number << 3 | hint << 1 | numbered."""
     seen, hits, known, taken, out = table[_SEEN], table[_HITS], table[_KNOWN], table[_TAKEN], table[_OUT]
     nodes, accept, rows_of = table[_NODES], table[_ACCEPT], table[_ROWS_OF]
     now = work[0] + 1
@@ -64,8 +66,12 @@ def _sift(view: bytes, table: Any, work: Any) -> int:
                 _1 <= first <= _9 and _0 <= second <= _9 and start + 3 < size and view[start + 3] == _SPACE
             ):
                 numbered = 1
-        node = table[_ROOT + char]
-        at = start + 1
+        if char == _SPACE and start + 1 < size:
+            node = table[_WORD + view[start + 1]]
+            at = start + 2
+        else:
+            node = table[_ROOT + char]
+            at = start + 1
         while node > 0:
             literal = table[accept + node]
             if literal >= 0 and work[seen + literal] != now:
@@ -91,30 +97,28 @@ def _sift(view: bytes, table: Any, work: Any) -> int:
     for hit in range(found):
         literal = work[hits + hit]
         for row in range(table[rows_of + literal], table[rows_of + literal + 1]):
-            entry = table[table[_ROW_ENTRY] + row]
-            if work[taken + entry] == now:
+            pattern = table[table[_ROWS] + row]
+            if work[taken + pattern] == now:
                 continue
-            for way in range(table[table[_ROW_WAYS] + row], table[table[_ROW_WAYS] + row + 1]):
-                stands = True
-                for place in range(table[table[_WAY_ELEMENTS] + way], table[table[_WAY_ELEMENTS] + way + 1]):
-                    element = table[table[_ELEMENTS] + place]
-                    answer = work[known + element]
-                    if answer >> 1 != now:
-                        answer = now << 1
-                        members = table[_MEMBERS_OF] + element
-                        for member in range(table[members], table[members + 1]):
-                            if work[seen + table[table[_MEMBERS] + member]] == now:
-                                answer += 1
-                                break
-                        work[known + element] = answer
-                    if answer & 1 == 0:
-                        stands = False
-                        break
-                if stands:
-                    work[taken + entry] = now
-                    work[out + count] = entry
-                    count += 1
+            stands = True
+            for place in range(table[table[_NEEDS] + pattern], table[table[_NEEDS] + pattern + 1]):
+                element = table[table[_ELEMENTS] + place]
+                answer = work[known + element]
+                if answer >> 1 != now:
+                    answer = now << 1
+                    members = table[_MEMBERS_OF] + element
+                    for member in range(table[members], table[members + 1]):
+                        if work[seen + table[table[_MEMBERS] + member]] == now:
+                            answer += 1
+                            break
+                    work[known + element] = answer
+                if answer & 1 == 0:
+                    stands = False
                     break
+            if stands:
+                work[taken + pattern] = now
+                work[out + count] = pattern
+                count += 1
     return count << 3 | hint << 1 | numbered
 
 
@@ -122,52 +126,47 @@ _run = _compiled(_sift)
 
 
 class Sieve:
-    """The literals of all entries, ready to be looked for. Build once.
+    """The literals of all patterns, ready to be looked for. Build once.
 
     Its scratch memory holds nothing that outlives a call; a call keeps the interpreter lock, so threads may share it.
     """
 
-    def __init__(self, entries: Sequence[Sequence[Conjunction]]) -> None:
-        """`entries`: for each entry its conjunctions, of which one must stand."""
-        literals = sorted({x for entry in entries for way in entry for element in way for x in element})
+    def __init__(self, patterns: Sequence[Conjunction]) -> None:
+        literals = sorted({x for pattern in patterns for element in pattern for x in element})
         number = {literal: index for index, literal in enumerate(literals)}
         elements: dict[frozenset[str], int] = {}
-        anchored: list[dict[int, dict[tuple[int, ...], None]]] = [{} for _ in literals]
-        for index, entry in enumerate(entries):
-            for anchor, *further in entry:
-                way = tuple(elements.setdefault(element, len(elements)) for element in further)
-                for literal in sorted(anchor):
-                    anchored[number[literal]].setdefault(index, {})[way] = None
-        rows = [row for of_literal in anchored for row in of_literal.items()]
-        ways = [way for _, of_entry in rows for way in of_entry]
+        anchored: list[list[int]] = [[] for _ in literals]
+        needs: list[list[int]] = []
+        for index, (anchor, *further) in enumerate(patterns):
+            needs.append([elements.setdefault(element, len(elements)) for element in further])
+            for literal in anchor:
+                anchored[number[literal]].append(index)
+        root, nodes, accept = _trie(literals)
         parts: list[Any] = [
-            *_trie(literals),
+            nodes,
+            accept,
             _offsets(map(len, anchored)),
-            [entry for entry, _ in rows],
-            _offsets(len(of_entry) for _, of_entry in rows),
-            _offsets(map(len, ways)),
-            [element for way in ways for element in way],
+            [pattern for of_literal in anchored for pattern in of_literal],
+            _offsets(map(len, needs)),
+            [element for of_pattern in needs for element in of_pattern],
             _offsets(map(len, elements)),
             [number[literal] for element in elements for literal in sorted(element)],
         ]
-        scratch = list(
-            accumulate((1, len(literals), len(literals), len(elements), len(entries), len(entries)))
+        *scratch, size = accumulate(
+            (1, len(literals), len(literals), len(elements), len(patterns), len(patterns))
         )
-        head = _ROOT + 256
-        starts = list(accumulate((len(part) for part in parts[1:]), initial=head))[:-1]
-        table = np.concatenate(
-            [np.zeros(head, np.int64), *(np.asarray(part, np.int64) for part in parts[1:])]
-        )
-        table[: len(starts)] = starts
-        table[_SEEN : _OUT + 1] = scratch[:5]
-        table[_ROOT:head] = parts[0]
+        head = _WORD + 256
+        table = np.concatenate([np.zeros(head, np.int64), *(np.asarray(part, np.int64) for part in parts)])
+        table[: len(parts)] = list(accumulate(map(len, parts[:-1]), initial=head))
+        table[_SEEN : _OUT + 1] = scratch
+        table[_ROOT:head] = root.ravel()
         self._table: NDArray[np.int32] = table.astype(np.int32)
-        self._work = np.zeros(scratch[-1] + 1, np.int64)
-        self._out = self._work[scratch[4] :]
+        self._work = np.zeros(size, np.int64)
+        self._out = self._work[scratch[-1] :]
         self("")
 
     def __call__(self, view: str) -> tuple[list[int], int, bool]:
-        """(numbers of the entries that could match, what hints at hiding, whether there is a number that could be an age).
+        """(numbers of the patterns that could match, what hints at hiding, whether there is a number that could be an age).
 
         The hint is 2 for three lone letters in a row, 1 for a tripled letter, 0 for neither.
         """
@@ -183,13 +182,14 @@ def _offsets(lengths: Any) -> list[int]:
 
 
 def _trie(literals: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """(child of the root by byte, nodes, literal that ends at each node or -1) of sorted `literals`.
+    """Of sorted `literals`: the children by byte of the root and of the space below it, the nodes, and the literal that ends
+    at each node or -1.
 
     Nodes are numbered breadth first, so that the children of one stand together and their order is that of their
     parents: `first child << 8 | label`, and the end of a node's children is the first child of the next.
     """
     if not literals:
-        return np.zeros(256, np.int64), np.array([256, 256]), np.array([-1, -1])
+        return np.zeros((2, 256), np.int64), np.array([256, 256]), np.array([-1, -1])
     encoded = np.array([literal.encode() for literal in literals])
     length = encoded.dtype.itemsize
     text = encoded.view(np.uint8).reshape(len(literals), length).astype(np.int64)
@@ -216,7 +216,11 @@ def _trie(literals: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64], ND
     accept = np.full(made + 1, -1, np.int64)
     for node, literal in ends:
         accept[node] = literal
-    root = np.zeros(256, np.int64)
-    below = np.arange(1, 1 + children[0])
-    root[np.concatenate(labels)[below]] = below
+    root = np.zeros((2, 256), np.int64)
+    label = np.concatenate(labels)
+    space = next((n for n in range(1, int(first[1])) if label[n] == _SPACE), None)
+    for row, above in enumerate((0, space)):
+        if above is not None:
+            begin, end = int(first[above]), int(first[above + 1])
+            root[row, label[begin:end]] = np.arange(begin, end)
     return root, nodes, accept
