@@ -21,18 +21,36 @@ patterns = st.lists(conjunction, max_size=8)
 views = st.lists(words, max_size=12).map(lambda tokens: " " + "".join(f"{t} " for t in tokens))
 
 
-def stands(conjunction: Conjunction, view: str) -> bool:
-    return all(any(x in f"{EDGE}{view}{EDGE}" for x in element) for element in conjunction)
+def places(element: frozenset[str], view: str) -> list[int]:
+    return [at for at in range(len(view)) if any(view.startswith(x, at) for x in element)]
+
+
+def in_order(pattern: Conjunction, view: str) -> bool:
+    after = -1
+    for element in pattern:
+        after = min((at for at in places(element, view) if at > after), default=len(view))
+    return after < len(view)
 
 
 @given(patterns=patterns, first=views, second=views)
 @settings(max_examples=300, deadline=None)
-def test_it_names_the_patterns_whose_literals_stand_in_the_view(
+def test_it_names_the_patterns_whose_literals_stand_in_order(
     patterns: list[Conjunction], first: str, second: str
 ) -> None:
     sieve = Sieve(patterns)
     for view in (first, second, first):
-        assert sieve(view)[0] == [n for n, pattern in enumerate(patterns) if stands(pattern, view)]
+        framed = f"{EDGE}{view}{EDGE}"
+        found = sieve(view)[0]
+        assert found == sorted(set(found))
+        assert {n for n, pattern in enumerate(patterns) if in_order(pattern, framed)} <= set(found)
+        assert all(places(element, framed) for n in found for element in patterns[n])
+
+
+def test_literals_in_the_wrong_order_do_not_count() -> None:
+    sieve = Sieve([(frozenset([" a "]), frozenset([" b "]))])
+    assert sieve(" a b ")[0] == [0]
+    assert sieve(" b a ")[0] == []
+    assert sieve(" b a b ")[0] == [0]
 
 
 @given(views)

@@ -19,16 +19,13 @@ from underwing.text.deobfuscate import Deobfuscator
 from underwing.text.entries import Entry
 from underwing.text.patterns import EDGE
 from underwing.text.rarity import rarity, rarity_of_any
-from underwing.text.sieve import Conjunction, Sieve
+from underwing.text.sieve import Sieve
 
 _QUOTED = {"report_quote", "advice"}
 
 
 COMMON = 1500
 """A word in more than this many of 100,000 ordinary messages tells nothing by itself."""
-
-RARE = 5
-"""An entry with a literal in at most this many of 100,000 ordinary messages is confirmed without further tests."""
 
 
 class Scan(Struct, frozen=True, gc=False):
@@ -105,12 +102,7 @@ class Scanner:
         self._regexes = [compiled.regex for entry in entries for compiled in entry.patterns]
         self._entry_of = [number for number, entry in enumerate(entries) for _ in entry.patterns]
         self._tests: list[Callable[[str], list[int] | None] | None] = [None] * len(self._regexes)
-        conjunctions: list[Conjunction] = []
-        for entry in entries:
-            for compiled in entry.patterns:
-                rarest = sorted(set(compiled.required), key=lambda e: (rarity_of_any(e), sorted(e)))
-                conjunctions.append(tuple(rarest if rarity_of_any(rarest[0]) > RARE else rarest[:1]))
-        self.sieve = Sieve(conjunctions)
+        self.sieve = Sieve([compiled.required for entry in entries for compiled in entry.patterns])
         self._unless = [_any_of([compiled.regex for compiled in entry.unless_patterns]) for entry in entries]
         self._spans: dict[int, Any] = {}
         phrases = [p for e in entries for c in e.patterns for element in c.required for p in element]

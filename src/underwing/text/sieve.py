@@ -2,7 +2,7 @@
 
 Every pattern is a conjunction of elements, each a set of search literals of which one has to stand in the view. The
 literals of all patterns make one trie, walked from every character of a view; where the rarest element of a pattern
-stands, the pattern's other elements are asked for. The work is linear in the view: at most the longest literal for each
+stands, the pattern's other elements are asked for, and then whether they can stand in its order. The work is linear in the view: at most the longest literal for each
 character, and each literal, element and pattern is looked at once. `numba` compiles the loop when it is first used and keeps
 it beside this file (or in the user's cache directory); `docs/decisions/0002-scanning.md` has the measurement.
 """
@@ -16,20 +16,22 @@ from numba import njit
 from numpy.typing import NDArray
 
 from underwing.text.patterns import EDGE
+from underwing.text.rarity import rarity_of_any
 
 MIN_AGE, MAX_AGE = 5, 99
 """Numbers outside this range are never taken for an age, in years."""
 
 # Where the parts of the table begin stands in its first numbers.
-_NODES, _ACCEPT, _ROWS_OF, _ROWS, _NEEDS, _ELEMENTS, _MEMBERS_OF, _MEMBERS = range(8)
-_SEEN, _HITS, _KNOWN, _TAKEN, _OUT = range(8, 13)
-_ROOT: Final = 16
+_NODES, _ACCEPT, _ROWS_OF, _ROWS, _NEEDS_OF, _NEEDS, _ORDER, _MEMBERS_OF, _MEMBERS = range(9)
+# And then where the parts of the scratch memory begin.
+_SEEN, _FIRST, _LAST, _HITS, _KNOWN, _EARLIEST, _LATEST, _TAKEN, _OUT = range(9, 18)
+_ROOT: Final = 18
 _WORD: Final = _ROOT + 256
 """The nodes below the root, and those below the space: no literal is a space alone."""
 _SPACE, _A, _Z, _0, _1, _5, _9 = (ord(c) for c in " az0159")
 
 Conjunction = tuple[frozenset[str], ...]
-"""What must stand in a view for a pattern: of each set one literal. The first set is the rarest."""
+"""What must stand in a view for a pattern: of each set one literal, each beginning after the one before."""
 
 
 def _compiled(function: Callable[..., int]) -> Callable[..., int]:
@@ -43,7 +45,9 @@ def _compiled(function: Callable[..., int]) -> Callable[..., int]:
 
 def _sift(view: bytes, table: Any, work: Any) -> int:
     """Write the patterns that could match `view` to `work`; returns their number << 3 | hint << 1 | numbered."""
-    seen, hits, known, taken, out = table[_SEEN], table[_HITS], table[_KNOWN], table[_TAKEN], table[_OUT]
+    seen, first_at, last_at, hits = table[_SEEN], table[_FIRST], table[_LAST], table[_HITS]
+    known, earliest, latest = table[_KNOWN], table[_EARLIEST], table[_LATEST]
+    taken, out = table[_TAKEN], table[_OUT]
     nodes, accept, rows_of = table[_NODES], table[_ACCEPT], table[_ROWS_OF]
     now = work[0] + 1
     work[0] = now
@@ -74,11 +78,14 @@ def _sift(view: bytes, table: Any, work: Any) -> int:
             at = start + 1
         while node > 0:
             literal = table[accept + node]
-            if literal >= 0 and work[seen + literal] != now:
-                work[seen + literal] = now
-                if table[rows_of + literal] < table[rows_of + literal + 1]:
-                    work[hits + found] = literal
-                    found += 1
+            if literal >= 0:
+                if work[seen + literal] != now:
+                    work[seen + literal] = now
+                    work[first_at + literal] = start
+                    if table[rows_of + literal] < table[rows_of + literal + 1]:
+                        work[hits + found] = literal
+                        found += 1
+                work[last_at + literal] = start
             if at >= size:
                 break
             char = view[at]
@@ -100,23 +107,35 @@ def _sift(view: bytes, table: Any, work: Any) -> int:
             pattern = table[table[_ROWS] + row]
             if work[taken + pattern] == now:
                 continue
+            work[taken + pattern] = now
+            begin, end = table[table[_NEEDS_OF] + pattern], table[table[_NEEDS_OF] + pattern + 1]
             stands = True
-            for place in range(table[table[_NEEDS] + pattern], table[table[_NEEDS] + pattern + 1]):
-                element = table[table[_ELEMENTS] + place]
+            for place in range(begin, end):
+                element = table[table[_NEEDS] + place]
                 answer = work[known + element]
                 if answer >> 1 != now:
                     answer = now << 1
                     members = table[_MEMBERS_OF] + element
                     for member in range(table[members], table[members + 1]):
-                        if work[seen + table[table[_MEMBERS] + member]] == now:
-                            answer += 1
-                            break
+                        of = table[table[_MEMBERS] + member]
+                        if work[seen + of] == now:
+                            if answer & 1 == 0 or work[first_at + of] < work[earliest + element]:
+                                work[earliest + element] = work[first_at + of]
+                            if answer & 1 == 0 or work[last_at + of] > work[latest + element]:
+                                work[latest + element] = work[last_at + of]
+                            answer |= 1
                     work[known + element] = answer
                 if answer & 1 == 0:
                     stands = False
                     break
+            after = -1
+            for place in range(begin, end if stands else begin):
+                element = table[table[_ORDER] + place]
+                after = max(after + 1, work[earliest + element])
+                if after > work[latest + element]:
+                    stands = False
+                    break
             if stands:
-                work[taken + pattern] = now
                 work[out + count] = pattern
                 count += 1
     return count << 3 | hint << 1 | numbered
@@ -136,10 +155,13 @@ class Sieve:
         number = {literal: index for index, literal in enumerate(literals)}
         elements: dict[frozenset[str], int] = {}
         anchored: list[list[int]] = [[] for _ in literals]
+        order: list[list[int]] = []
         needs: list[list[int]] = []
-        for index, (anchor, *further) in enumerate(patterns):
-            needs.append([elements.setdefault(element, len(elements)) for element in further])
-            for literal in anchor:
+        for index, pattern in enumerate(patterns):
+            rarest_first = sorted(pattern, key=lambda element: (rarity_of_any(element), sorted(element)))
+            order.append([elements.setdefault(element, len(elements)) for element in pattern])
+            needs.append([elements[element] for element in rarest_first])
+            for literal in rarest_first[0]:
                 anchored[number[literal]].append(index)
         root, nodes, accept = _trie(literals)
         parts: list[Any] = [
@@ -149,12 +171,12 @@ class Sieve:
             [pattern for of_literal in anchored for pattern in of_literal],
             _offsets(map(len, needs)),
             [element for of_pattern in needs for element in of_pattern],
+            [element for of_pattern in order for element in of_pattern],
             _offsets(map(len, elements)),
             [number[literal] for element in elements for literal in sorted(element)],
         ]
-        *scratch, size = accumulate(
-            (1, len(literals), len(literals), len(elements), len(patterns), len(patterns))
-        )
+        sizes = (*[len(literals)] * 4, *[len(elements)] * 3, len(patterns), len(patterns))
+        *scratch, size = accumulate(sizes, initial=1)
         head = _WORD + 256
         table = np.concatenate([np.zeros(head, np.int64), *(np.asarray(part, np.int64) for part in parts)])
         table[: len(parts)] = list(accumulate(map(len, parts[:-1]), initial=head))
