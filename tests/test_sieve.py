@@ -71,3 +71,11 @@ def test_a_long_view_and_broken_characters_are_taken() -> None:
     sieve = Sieve([(frozenset([" a "]),)])
     assert sieve(" a" * 20_000 + " ")[0] == [0]
     assert sieve(" \ud800 ")[0] == []
+
+
+def test_it_goes_on_when_its_counter_is_spent() -> None:
+    sieve = Sieve([(frozenset([" a "]),)])
+    sieve._work[0] = 2**29 - 1
+    for _ in range(3):
+        assert sieve(" a ")[0] == [0]
+        assert sieve(" b ")[0] == []

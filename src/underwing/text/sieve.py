@@ -2,9 +2,11 @@
 
 Every pattern is a conjunction of elements, each a set of search literals of which one has to stand in the view. The
 literals of all patterns make one trie, walked from every character of a view; where the rarest element of a pattern
-stands, the pattern's other elements are asked for, and then whether they can stand in its order. The work is linear in the view: at most the longest literal for each
-character, and each literal, element and pattern is looked at once. `numba` compiles the loop when it is first used and keeps
-it beside this file (or in the user's cache directory); `docs/decisions/0002-scanning.md` has the measurement.
+stands, the pattern's other elements are asked for, and then whether they can stand in its order. The work is linear in
+the view: at most the longest literal for each character, and each literal, element and pattern is looked at once.
+`numba` compiles the loop when it is first used and keeps it beside this file (or in the user's cache directory);
+`docs/decisions/0002-scanning.md` has the measurement. Most of its cost are cache misses, so what is read together
+stands together.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,13 +23,16 @@ from underwing.text.rarity import rarity_of_any
 MIN_AGE, MAX_AGE = 5, 99
 """Numbers outside this range are never taken for an age, in years."""
 
-# Where the parts of the table begin stands in its first numbers.
+# The first numbers of the table say where its parts begin, and then those of the scratch memory.
 _NODES, _ACCEPT, _ROWS_OF, _ROWS, _NEEDS_OF, _NEEDS, _ORDER, _MEMBERS_OF, _MEMBERS = range(9)
-# And then where the parts of the scratch memory begin.
-_SEEN, _FIRST, _LAST, _HITS, _KNOWN, _EARLIEST, _LATEST, _TAKEN, _OUT = range(9, 18)
-_ROOT: Final = 18
+_LITERAL, _ELEMENT, _HITS, _TAKEN, _OUT = range(9, 14)
+_ROOT: Final = 14
 _WORD: Final = _ROOT + 256
 """The nodes below the root, and those below the space: no literal is a space alone."""
+_SEEN, _FIRST, _LAST = 0, 1, 2
+"""Of a literal or an element, four numbers a piece: when it was last seen, where first and where last in the view."""
+_NEVER: Final = 2**29
+"""After so many views the scratch memory is wiped, so that its 32 bits do not overflow."""
 _SPACE, _A, _Z, _0, _1, _5, _9 = (ord(c) for c in " az0159")
 
 Conjunction = tuple[frozenset[str], ...]
@@ -45,11 +50,13 @@ def _compiled(function: Callable[..., int]) -> Callable[..., int]:
 
 def _sift(view: bytes, table: Any, work: Any) -> int:
     """Write the patterns that could match `view` to `work`; returns their number << 3 | hint << 1 | numbered."""
-    seen, first_at, last_at, hits = table[_SEEN], table[_FIRST], table[_LAST], table[_HITS]
-    known, earliest, latest = table[_KNOWN], table[_EARLIEST], table[_LATEST]
+    literals, elements, hits = table[_LITERAL], table[_ELEMENT], table[_HITS]
     taken, out = table[_TAKEN], table[_OUT]
-    nodes, accept, rows_of = table[_NODES], table[_ACCEPT], table[_ROWS_OF]
+    nodes, accept = table[_NODES], table[_ACCEPT]
     now = work[0] + 1
+    if now > _NEVER:
+        work[:] = 0
+        now = 1
     work[0] = now
     size = len(view)
     found = hint = numbered = run = 0
@@ -77,20 +84,22 @@ def _sift(view: bytes, table: Any, work: Any) -> int:
             node = table[_ROOT + char]
             at = start + 1
         while node > 0:
-            literal = table[accept + node]
-            if literal >= 0:
-                if work[seen + literal] != now:
-                    work[seen + literal] = now
-                    work[first_at + literal] = start
-                    if table[rows_of + literal] < table[rows_of + literal + 1]:
-                        work[hits + found] = literal
+            packed = table[nodes + node]
+            if packed & 256:
+                told = table[accept + node]
+                literal = literals + (told >> 1) * 4
+                if work[literal + _SEEN] != now:
+                    work[literal + _SEEN] = now
+                    work[literal + _FIRST] = start
+                    if told & 1:
+                        work[hits + found] = told >> 1
                         found += 1
-                work[last_at + literal] = start
+                work[literal + _LAST] = start
             if at >= size:
                 break
             char = view[at]
-            child = table[nodes + node] >> 8
-            end = table[nodes + node + 1] >> 8
+            child = packed >> 9
+            end = table[nodes + node + 1] >> 9
             node = 0
             while child < end:
                 label = table[nodes + child] & 255
@@ -102,8 +111,8 @@ def _sift(view: bytes, table: Any, work: Any) -> int:
             at += 1
     count = 0
     for hit in range(found):
-        literal = work[hits + hit]
-        for row in range(table[rows_of + literal], table[rows_of + literal + 1]):
+        rows = table[_ROWS_OF] + work[hits + hit]
+        for row in range(table[rows], table[rows + 1]):
             pattern = table[table[_ROWS] + row]
             if work[taken + pattern] == now:
                 continue
@@ -111,28 +120,29 @@ def _sift(view: bytes, table: Any, work: Any) -> int:
             begin, end = table[table[_NEEDS_OF] + pattern], table[table[_NEEDS_OF] + pattern + 1]
             stands = True
             for place in range(begin, end):
-                element = table[table[_NEEDS] + place]
-                answer = work[known + element]
+                number = table[table[_NEEDS] + place]
+                element = elements + number * 4
+                answer = work[element + _SEEN]
                 if answer >> 1 != now:
                     answer = now << 1
-                    members = table[_MEMBERS_OF] + element
+                    members = table[_MEMBERS_OF] + number
                     for member in range(table[members], table[members + 1]):
-                        of = table[table[_MEMBERS] + member]
-                        if work[seen + of] == now:
-                            if answer & 1 == 0 or work[first_at + of] < work[earliest + element]:
-                                work[earliest + element] = work[first_at + of]
-                            if answer & 1 == 0 or work[last_at + of] > work[latest + element]:
-                                work[latest + element] = work[last_at + of]
+                        literal = literals + table[table[_MEMBERS] + member] * 4
+                        if work[literal + _SEEN] == now:
+                            if answer & 1 == 0 or work[literal + _FIRST] < work[element + _FIRST]:
+                                work[element + _FIRST] = work[literal + _FIRST]
+                            if answer & 1 == 0 or work[literal + _LAST] > work[element + _LAST]:
+                                work[element + _LAST] = work[literal + _LAST]
                             answer |= 1
-                    work[known + element] = answer
+                    work[element + _SEEN] = answer
                 if answer & 1 == 0:
                     stands = False
                     break
             after = -1
             for place in range(begin, end if stands else begin):
-                element = table[table[_ORDER] + place]
-                after = max(after + 1, work[earliest + element])
-                if after > work[latest + element]:
+                element = elements + table[table[_ORDER] + place] * 4
+                after = max(after + 1, work[element + _FIRST])
+                if after > work[element + _LAST]:
                     stands = False
                     break
             if stands:
@@ -166,7 +176,7 @@ class Sieve:
         root, nodes, accept = _trie(literals)
         parts: list[Any] = [
             nodes,
-            accept,
+            np.where(accept < 0, 0, accept << 1 | np.array([*map(bool, anchored), False])[accept]),
             _offsets(map(len, anchored)),
             [pattern for of_literal in anchored for pattern in of_literal],
             _offsets(map(len, needs)),
@@ -175,15 +185,15 @@ class Sieve:
             _offsets(map(len, elements)),
             [number[literal] for element in elements for literal in sorted(element)],
         ]
-        sizes = (*[len(literals)] * 4, *[len(elements)] * 3, len(patterns), len(patterns))
-        *scratch, size = accumulate(sizes, initial=1)
+        sizes = (len(literals) * 4, len(elements) * 4, len(literals), len(patterns), len(patterns))
+        *scratch, size = accumulate(sizes, initial=4)
         head = _WORD + 256
         table = np.concatenate([np.zeros(head, np.int64), *(np.asarray(part, np.int64) for part in parts)])
         table[: len(parts)] = list(accumulate(map(len, parts[:-1]), initial=head))
-        table[_SEEN : _OUT + 1] = scratch
+        table[_LITERAL : _OUT + 1] = scratch
         table[_ROOT:head] = root.ravel()
         self._table: NDArray[np.int32] = table.astype(np.int32)
-        self._work = np.zeros(size, np.int64)
+        self._work = np.zeros(size, np.int32)
         self._out = self._work[scratch[-1] :]
         self("")
 
@@ -208,10 +218,11 @@ def _trie(literals: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64], ND
     at each node or -1.
 
     Nodes are numbered breadth first, so that the children of one stand together and their order is that of their
-    parents: `first child << 8 | label`, and the end of a node's children is the first child of the next.
+    parents: `first child << 9 | whether a literal ends here << 8 | label`, and the end of a node's children is the first
+    child of the next.
     """
     if not literals:
-        return np.zeros((2, 256), np.int64), np.array([256, 256]), np.array([-1, -1])
+        return np.zeros((2, 256), np.int64), np.array([512, 512]), np.array([-1, -1])
     encoded = np.array([literal.encode() for literal in literals])
     length = encoded.dtype.itemsize
     text = encoded.view(np.uint8).reshape(len(literals), length).astype(np.int64)
@@ -233,11 +244,12 @@ def _trie(literals: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64], ND
         ends.append((current[last], last))
     children = np.bincount(np.concatenate(parents), minlength=made)
     first = 1 + np.concatenate([[0], np.cumsum(children)])
-    nodes = first << 8
+    nodes = first << 9
     nodes[:made] |= np.concatenate(labels)
     accept = np.full(made + 1, -1, np.int64)
     for node, literal in ends:
         accept[node] = literal
+        nodes[node] |= 256
     root = np.zeros((2, 256), np.int64)
     label = np.concatenate(labels)
     space = next((n for n in range(1, int(first[1])) if label[n] == _SPACE), None)
