@@ -59,7 +59,7 @@ def main() -> None:
         return None
 
     timed("Hyperscan, literals only", lambda v: database.scan(v.encode(), match_event_handler=ignore), lines)
-    timed("Aho-Corasick, then RE2 sets (what ships)", packs.scanner.matches, lines)
+    timed("the sieve, then RE2 (what ships)", packs.scanner.matches, lines)
     options = re2.Options()
     options.max_mem = 1 << 30
     options.never_capture = True
