@@ -78,7 +78,10 @@ class Packs:
                     raise PackError(f"{name}: {error}") from None
                 entries[entry.id] = entry
         self.entries = list(entries.values())
-        self.scanner = Scanner(self.entries)
+        try:
+            self.scanner = Scanner(self.entries)
+        except ValueError as error:
+            raise PackError(f"all packs together: {error}") from None
         try:
             self.claims = ClaimFinder(ages, places)
         except PatternError as error:

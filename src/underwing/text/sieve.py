@@ -98,16 +98,15 @@ def _sift(view: bytes, table: Any, work: Any) -> int:
             if at >= size:
                 break
             char = view[at]
-            child = packed >> 9
-            end = table[nodes + node + 1] >> 9
+            child = packed >> 10
             node = 0
-            while child < end:
-                label = table[nodes + child] & 255
-                if label >= char:
-                    if label == char:
+            while child > 0:
+                packed = table[nodes + child]
+                if packed & 255 >= char:
+                    if packed & 255 == char:
                         node = child
                     break
-                child += 1
+                child = child + 1 if packed & 512 == 0 else 0
             at += 1
     count = 0
     for hit in range(found):
@@ -217,18 +216,20 @@ def _trie(literals: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64], ND
     """Of sorted `literals`: the children by byte of the root and of the space below it, the nodes, and the literal that ends
     at each node or -1.
 
-    Nodes are numbered breadth first, so that the children of one stand together and their order is that of their
-    parents: `first child << 9 | whether a literal ends here << 8 | label`, and the end of a node's children is the first
-    child of the next.
+    A node is `first child or 0 << 10 | whether it is the last child << 9 | whether a literal ends here << 8 | label`. The
+    children of one node stand together, and after them those of their first: a walk mostly reads on where it is.
+
+    Raises:
+        ValueError: more than two million nodes.
     """
     if not literals:
-        return np.zeros((2, 256), np.int64), np.array([512, 512]), np.array([-1, -1])
+        return np.zeros((2, 256), np.int64), np.zeros(1, np.int64), np.full(1, -1)
     encoded = np.array([literal.encode() for literal in literals])
     length = encoded.dtype.itemsize
     text = encoded.view(np.uint8).reshape(len(literals), length).astype(np.int64)
     sizes = np.array([len(literal.encode()) for literal in literals])
     current = np.zeros(len(literals), np.int64)
-    labels, parents = [np.zeros(1, np.int64)], []
+    labels, parents, firsts = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
     ends: list[tuple[NDArray[np.int64], NDArray[np.intp]]] = []
     made = 1
     for depth in range(length):
@@ -239,22 +240,33 @@ def _trie(literals: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64], ND
         current[rows] = made - 1 + np.cumsum(new)
         labels.append(byte[new])
         parents.append(parent[new])
+        firsts.append(rows[new])
         made += int(new.sum())
         last = rows[sizes[rows] == depth + 1]
         ends.append((current[last], last))
-    children = np.bincount(np.concatenate(parents), minlength=made)
-    first = 1 + np.concatenate([[0], np.cumsum(children)])
-    nodes = first << 9
-    nodes[:made] |= np.concatenate(labels)
-    accept = np.full(made + 1, -1, np.int64)
+    if made > 2_000_000:
+        raise ValueError(f"{made} nodes are more than a sieve holds; use fewer or shorter phrases")
+    label, parent = np.concatenate(labels), np.concatenate(parents)
+    level_of = np.repeat(np.arange(len(labels)), [*map(len, labels)])
+    # Depth first, each node at the place of its parent: where a node goes, by its number by breadth.
+    before = np.empty(made, np.int64)
+    before[np.lexsort((level_of, np.concatenate(firsts)))] = np.arange(made)
+    order = np.concatenate([[0], 1 + np.lexsort((label[1:], before[parent[1:]]))])
+    place = np.empty(made, np.int64)
+    place[order] = np.arange(made)
+    label, parent = label[order], place[parent[order]]
+    last_child = np.append(parent[1:] != parent[:-1], True)
+    nodes = label | last_child.astype(np.int64) << 9
+    begins = np.flatnonzero(np.append(False, parent[1:] != parent[:-1]) | (np.arange(made) == 1))
+    nodes[parent[begins]] |= begins << 10
+    accept = np.full(made, -1, np.int64)
     for node, literal in ends:
-        accept[node] = literal
-        nodes[node] |= 256
+        accept[place[node]] = literal
+        nodes[place[node]] |= 256
     root = np.zeros((2, 256), np.int64)
-    label = np.concatenate(labels)
-    space = next((n for n in range(1, int(first[1])) if label[n] == _SPACE), None)
-    for row, above in enumerate((0, space)):
-        if above is not None:
-            begin, end = int(first[above]), int(first[above + 1])
-            root[row, label[begin:end]] = np.arange(begin, end)
+    below = np.flatnonzero(parent[1:] == 0) + 1
+    root[0, label[below]] = below
+    if root[0, _SPACE]:
+        below = np.flatnonzero(parent[1:] == root[0, _SPACE]) + 1
+        root[1, label[below]] = below
     return root, nodes, accept
