@@ -3,8 +3,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from underwing.text.canonical import canonical, tokens
+from underwing.text.light import TELLING
 from underwing.text.patterns import EDGE
-from underwing.text.sieve import Conjunction, Sieve
+from underwing.text.sieve import LONE, NUMBER, TRIPLED, Conjunction, Sieve
 
 words = st.sampled_from(["a", "ab", "abb", "aaa", "b", "é", "حب", "5", "17", "100", "?"])
 literals = st.one_of(
@@ -56,21 +58,35 @@ def test_literals_in_the_wrong_order_do_not_count() -> None:
 @given(views)
 @settings(deadline=None)
 def test_hints_and_numbers(view: str) -> None:
-    tokens = view.split()
+    said = view.split()
     lone = any(
-        all(len(t) == 1 and t.isascii() and t.isalpha() for t in tokens[i : i + 3])
-        for i in range(len(tokens) - 2)
+        all(len(t) == 1 and t.isascii() and t.isalpha() for t in said[i : i + 3])
+        for i in range(len(said) - 2)
     )
     triple = any(c * 3 in view for c in "ab")
-    _, hint, numbered = Sieve([])(view)
-    assert hint == (2 if lone else 1 if triple else 0)
-    assert numbered == any(t in ("5", "17") for t in tokens)
+    _, clues = Sieve([])(view)
+    assert bool(clues & LONE) == lone
+    assert bool(clues & TRIPLED) == triple
+    assert bool(clues & NUMBER) == any(t in ("5", "17") for t in said)
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=60) | st.text("d'`lqu ?[a5.!_", max_size=30))
+@settings(max_examples=500, deadline=None)
+def test_what_it_reads_is_the_light_view_of_the_tokens(text: str) -> None:
+    sieve = Sieve([(frozenset([" a "]),)])
+    view, found, clues = sieve.read(text)
+    assert view == canonical(text)
+    assert view.split() == [token for token, _, _ in tokens(text)]
+    assert (found, clues & ~TELLING) == sieve(view)
 
 
 def test_a_long_view_and_broken_characters_are_taken() -> None:
     sieve = Sieve([(frozenset([" a "]),)])
     assert sieve(" a" * 20_000 + " ")[0] == [0]
     assert sieve(" \ud800 ")[0] == []
+    view, found, _ = sieve.read("a? " * 100_000)
+    assert found == [0]
+    assert view == " " + "a ? " * 100_000
 
 
 def test_it_goes_on_when_its_counter_is_spent() -> None:

@@ -162,7 +162,7 @@ class Engine:
         direct = event.surface == "dm" and len(event.to) == 1
         other = event.to[0] if direct else room_target(event.conversation)
         scan = self._scan(event.text)
-        claims = self.packs.claims(event.text, scan.view, scan.numbered)
+        claims = self.packs.claims(event.text, scan.view, scan.clues)
         trigger = trigger_level(scan.view)
         at = int(event.at.timestamp())
         key = f"{sender}\x1f{other}"

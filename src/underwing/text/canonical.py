@@ -9,6 +9,10 @@ import re
 import unicodedata
 from functools import lru_cache
 
+import numpy as np
+
+from underwing.text.light import ROOM, write_light
+
 _APOSTROPHES = "'’‘`´ʼ′"
 _ELISION = re.compile(
     r"['’ʼ´`](?=\w)(?:(?<=\b[cdjlmnst].)|(?<=\bqu.)|(?<=\bjusqu.)|(?<=\blorsqu.)|(?<=\bpuisqu.))"
@@ -74,12 +78,7 @@ class _Table(dict[int, str]):
 
 
 _TABLE = _Table()
-_ASCII = bytes(ord(piece) if len(piece := _fold(chr(code).lower())) == 1 else code for code in range(256))
-_ASCII_DELETED = b"'`"
-_ASCII_WIDER = tuple((mark.encode(), _fold(mark).encode()) for mark in "?$@+&%[^")
 _ASCII_TOKEN = re.compile(r"[?$@+&%^]|\[[a-z0-9'`]*|[a-z0-9'`]+")
-_ASCII_PLAIN = b"abcdefghijklmnopqrstuvwxyz 0123456789"
-"""Signs that become tokens of their own, by single replacements after the one-to-one table."""
 
 
 def canonical(text: str) -> str:
@@ -91,13 +90,9 @@ def canonical(text: str) -> str:
     ' [photo of l ecole $ 250 '
     """
     if text.isascii():
-        if "'" in text or "`" in text:
-            text = _ELISION.sub(" ", text.lower())
-        raw = text.encode().translate(_ASCII, _ASCII_DELETED)
-        if raw.translate(None, _ASCII_PLAIN):
-            for mark, wider in _ASCII_WIDER:
-                raw = raw.replace(mark, wider)
-        return " " + b" ".join(raw.split()).decode() + " "
+        data = text.encode()
+        view = np.empty(ROOM * len(data) + 8, np.uint8)
+        return str(view.data[1 : write_light(data, view) >> 4], "ascii")
     folded = text.casefold()
     if not folded.isascii():
         folded = unicodedata.normalize("NFKD", folded).casefold()

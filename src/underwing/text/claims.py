@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 import re2
 from msgspec import Struct
 
+from underwing.text.light import TELLING
 from underwing.text.patterns import compile_pattern
+from underwing.text.sieve import NUMBER
 
 _APPS = r"(?:snap|snapchat|sc|insta|ig|instagram|discord|disc|telegram|tele|tg|whatsapp|wapp|wa|kik|signal|wickr|session)"
 _HANDLE = re.compile(
@@ -23,6 +25,8 @@ _PAYMENT = re.compile(
     r"|\b([a-z0-9._-]{2,40}@(?:ok[a-z]{2,8}|ybl|paytm|upi|ibl|axl))\b",
     re.IGNORECASE,
 )
+
+_MAY_PAY = re.compile(r"[@$]|0x|bc1|\.me/")
 
 
 class Claims(Struct, frozen=True, gc=False):
@@ -56,11 +60,12 @@ class ClaimFinder:
             made.append(regex.replace("xclaimx", group))
         return re2.compile("|".join(made)) if made else None
 
-    def __call__(self, text: str, view: str, numbered: bool = True) -> Claims:
-        """Claims in a message given as original `text` and light `view`; `numbered` says whether the view
-        has a number that could be an age (the scanner knows)."""
+    def __call__(self, text: str, view: str, clues: int = NUMBER | TELLING) -> Claims:
+        """Claims in a message given as original `text` and light `view`; `clues` is what the sieve noticed."""
+        if not clues and self._place is None:
+            return NOTHING
         age = place = payment = None
-        if numbered and self._age is not None:
+        if clues & NUMBER and self._age is not None:
             match = self._age.search(view)  # type: ignore[attr-defined]
             if match:
                 value = int(next(g for g in match.groups() if g))
@@ -69,7 +74,7 @@ class ClaimFinder:
             match = self._place.search(view)  # type: ignore[attr-defined]
             if match:
                 place = next(g for g in match.groups() if g)
-        if "@" in text or "$" in text or "0x" in text or "bc1" in text or ".me/" in text:
+        if clues & TELLING and _MAY_PAY.search(text):
             found = _PAYMENT.search(text[:2000])
             if found:
                 payment = next(g for g in found.groups() if g).lower()

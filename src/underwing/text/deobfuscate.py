@@ -14,6 +14,8 @@ from confusable_homoglyphs import confusables
 from msgspec import Struct
 
 from underwing.text.canonical import canonical, tokens
+from underwing.text.light import TELLING
+from underwing.text.sieve import LONE, TRIPLED
 
 _LEET = {
     "0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "6": "g", "7": "t", "8": "b", "9": "g",
@@ -27,10 +29,7 @@ _SUSPECT.Add(
     r"|(?:^|[^a-z])[a-z](?:[.*\-_~^][a-z]){2}|[a-z][*~^_|][a-z]"
 )
 _SUSPECT.Compile()
-"""ASCII messages that may hide something inside words; linear in the message."""
-_TELLING = b"0123456789@$!|+.*-_~^"
-_PLAIN = bytes(set(range(128)) - set(_TELLING))
-"""`_SUSPECT` matches nothing that is made of these alone."""
+"""ASCII messages that may hide something inside words, of those that are `TELLING`; linear in the message."""
 _SUSPECT_WIDE = re.compile(
     rf"[^\W\d_]{_LEETED}+[^\W\d_]|(?<!\S){_LEETED}+[^\W\d_]{{2}}|[^\W\d_]{{2}}[@$|013457]+(?!\S)"
     r"|(?<![^\W_])[^\W_][\W_]{1,3}[^\W_][\W_]{1,3}[^\W_](?![^\W_])"
@@ -101,19 +100,16 @@ class Deobfuscator:
         self._prefix_sizes = sorted({len(prefix) for prefix in self._prefixes})
         self._longest = max((len(w) for w in vocabulary), default=1)
 
-    def __call__(self, text: str, light: str, hint: int) -> View | None:
+    def __call__(self, text: str, light: str, clues: int) -> View | None:
         """The second view of `text`, or None where its light view `light` already says it all.
 
-        `hint` is what the scanner's pass saw: 2 lone letters in a row, 1 a tripled letter, 0 neither.
+        `clues` is what the sieve noticed.
         """
-        if hint < 2:
+        if not clues & LONE:
             if text.isascii():
-                data = text.encode()
-                # The end of a sentence hides nothing either.
-                rest = data.rstrip(b".!").replace(b". ", b" ").replace(b"! ", b" ").translate(None, _PLAIN)
-                if not rest or not _SUSPECT.Match(data):
-                    return View(self._squeezed(light), None) if hint else None
-            elif not self._odd(text) and not hint:
+                if not (clues & TELLING and _SUSPECT.Match(text)):
+                    return View(self._squeezed(light), None) if clues & TRIPLED else None
+            elif not self._odd(text) and not clues & TRIPLED:
                 return None
         return self._undo(text)
 

@@ -17,9 +17,10 @@ from underwing.model import ACTOR_STAGES, Signal
 from underwing.text.canonical import canonical, span_of, tokens
 from underwing.text.deobfuscate import Deobfuscator
 from underwing.text.entries import Entry
+from underwing.text.light import TELLING
 from underwing.text.patterns import EDGE
 from underwing.text.rarity import rarity, rarity_of_any
-from underwing.text.sieve import Sieve
+from underwing.text.sieve import NUMBER, Sieve
 
 _QUOTED = {"report_quote", "advice"}
 
@@ -36,7 +37,8 @@ class Scan(Struct, frozen=True, gc=False):
     plain: str
     """The view in which hidden words were undone; the light view where nothing was hidden."""
     signals: tuple[Signal, ...]
-    numbered: bool
+    clues: int
+    """What the sieve noticed: `NUMBER`, `TRIPLED`, `LONE`, `TELLING`; a message that is not ASCII is `TELLING`."""
 
 
 def _words_of(literal: str) -> list[str]:
@@ -166,15 +168,20 @@ class Scanner:
         return made
 
     def scan(self, text: str) -> Scan:
-        """What is in one message: its light view, the signals in the order of the entries, and whether it
-        has a number that could be an age.
+        """What is in one message: its light view, the signals in the order of the entries, and the clues.
 
         A message that quotes, reports or advises yields its risk cues only as quotations.
         """
-        view = canonical(text)
-        candidates, hint, numbered = self.sieve(view)
+        if text.isascii():
+            view, candidates, clues = self.sieve.read(text)
+            if not candidates and clues <= NUMBER:
+                return Scan(view, view, (), clues)
+        else:
+            view = canonical(text)
+            candidates, clues = self.sieve(view)
+            clues |= TELLING
         found = self._confirm(view, candidates) if candidates else {}
-        second = self.deobfuscator(text, view, hint)
+        second = self.deobfuscator(text, view, clues)
         hidden: dict[int, tuple[int, int]] = {}
         if second is not None and second.view != view:
             hidden = {k: v for k, v in self.matches(second.view).items() if k not in found}
@@ -182,7 +189,7 @@ class Scanner:
             english = _in_english(view)
             found = {k: v for k, v in found.items() if not self._is_english(k, view[v[0] : v[1]], english)}
         if not found and not hidden:
-            return Scan(view, second.view if second is not None else view, (), numbered)
+            return Scan(view, second.view if second is not None else view, (), clues)
         light = tokens(text)
         quoting = any(self.entries[k].frame for k in (*found, *hidden))
         signals = [self._signal(k, span_of(view, *found[k], light), False, quoting) for k in found]
@@ -193,7 +200,7 @@ class Scanner:
             ]
         if any(mark in text for mark in '"“”«»„'):
             signals = [_as_quoted(signal, text) for signal in signals]
-        return Scan(view, second.view if second is not None else view, tuple(signals), numbered)
+        return Scan(view, second.view if second is not None else view, tuple(signals), clues)
 
     def telling_word(self, view: str) -> tuple[int, int] | None:
         """(start, end) in `view` of the first word that some risk entry is anchored on, unless a common one."""
