@@ -26,14 +26,15 @@ NUMBER, TRIPLED, LONE = 1, 2, 4
 
 # The first numbers of the table say where its parts begin, and then those of the scratch memory.
 _WIDE_ROWS, _NODES, _ACCEPT, _ROWS_OF, _ROWS, _NEEDS_OF, _NEEDS, _ORDER, _MEMBERS_OF, _MEMBERS = range(10)
-_LITERAL, _ELEMENT, _HITS, _TAKEN, _OUT = range(10, 15)
-_PARTS: Final = 15
+_HERE, _LITERAL, _ELEMENT, _FOUND, _TAKEN, _OUT = range(10, 16)
+_PARTS: Final = 16
 _ENDS, _LAST_CHILD, _WIDE, _CHILD = 256, 512, 1024, 11
 """Of a node: a literal ends here; its parent's last child; its children stand in a row by byte; where its number begins."""
 _MANY: Final = 8
 """A node with so many children has a row."""
-_SEEN, _FIRST, _LAST = 0, 1, 2
-"""Of a literal or an element, four numbers a piece: when it was last seen, where first and where last in the view."""
+_FIRST, _LAST, _SEEN = 0, 1, 2
+"""Of a literal two numbers: where it stands first and last in the view. Of an element four: these, and when it was looked
+for last."""
 _NEVER: Final = 2**29
 """After so many views the scratch memory is wiped, so that its 32 bits do not overflow."""
 _SPACE, _EDGE, _A, _Z, _0, _1, _5, _9 = (ord(c) for c in " \naz0159")
@@ -66,25 +67,25 @@ def _clues(view: Any, size: int) -> int:
 
 
 @compiled
-def _walk(view: Any, size: int, table: Any, work: Any, now: int) -> int:
-    """Note which literals stand in a view, and where; returns how many of them patterns are anchored on."""
+def _walk(view: Any, size: int, table: Any, work: Any) -> int:
+    """Note which literals stand in a view, and where first and last; returns how many."""
     wide, nodes, accept = table[_WIDE_ROWS], table[_NODES], table[_ACCEPT]
-    literals, hits = table[_LITERAL], table[_HITS]
-    found = 0
+    here, literals, found = table[_HERE], table[_LITERAL], table[_FOUND]
+    count = 0
     for start in range(size - 1):
         node = table[wide + view[start]]
         at = start + 1
         while node > 0:
             packed = table[nodes + node]
             if packed & _ENDS:
-                told = table[accept + node]
-                literal = literals + (told >> 1) * 4
-                if work[literal + _SEEN] != now:
-                    work[literal + _SEEN] = now
+                number = table[accept + node]
+                literal = literals + number * 2
+                bit = 1 << (number & 31)
+                if work[here + (number >> 5)] & bit == 0:
+                    work[here + (number >> 5)] |= bit
                     work[literal + _FIRST] = start
-                    if told & 1:
-                        work[hits + found] = told >> 1
-                        found += 1
+                    work[found + count] = number
+                    count += 1
                 work[literal + _LAST] = start
             if at >= size:
                 break
@@ -102,20 +103,21 @@ def _walk(view: Any, size: int, table: Any, work: Any, now: int) -> int:
                         break
                     child = child + 1 if packed & _LAST_CHILD == 0 else 0
             at += 1
-    return found
+    return count
 
 
 @compiled
 def _element(number: int, table: Any, work: Any, now: int) -> bool:
     """Whether one of the literals of an element stands in the view; notes where first and where last."""
-    element, literals = table[_ELEMENT] + number * 4, table[_LITERAL]
+    element, here, literals = table[_ELEMENT] + number * 4, table[_HERE], table[_LITERAL]
     answer = work[element + _SEEN]
     if answer >> 1 != now:
         answer = now << 1
         members = table[_MEMBERS_OF] + number
         for member in range(table[members], table[members + 1]):
-            literal = literals + table[table[_MEMBERS] + member] * 4
-            if work[literal + _SEEN] == now:
+            wanted = table[table[_MEMBERS] + member]
+            if work[here + (wanted >> 5)] >> (wanted & 31) & 1:
+                literal = literals + wanted * 2
                 if answer & 1 == 0 or work[literal + _FIRST] < work[element + _FIRST]:
                     work[element + _FIRST] = work[literal + _FIRST]
                 if answer & 1 == 0 or work[literal + _LAST] > work[element + _LAST]:
@@ -162,11 +164,11 @@ def _sift(text: bytes, raw: int, table: Any, work: Any, view: Any) -> int:
     view[size] = _EDGE
     size += 1
     clues |= _clues(view, size)
-    found = _walk(view, size, table, work, now)
-    hits, taken, out = table[_HITS], table[_TAKEN], table[_OUT]
+    literals = _walk(view, size, table, work)
+    found, taken, out = table[_FOUND], table[_TAKEN], table[_OUT]
     count = 0
-    for hit in range(found):
-        rows = table[_ROWS_OF] + work[hits + hit]
+    for index in range(literals):
+        rows = table[_ROWS_OF] + work[found + index]
         for row in range(table[rows], table[rows + 1]):
             pattern = table[table[_ROWS] + row]
             if work[taken + pattern] != now:
@@ -174,6 +176,8 @@ def _sift(text: bytes, raw: int, table: Any, work: Any, view: Any) -> int:
                 if _stands(pattern, table, work, now):
                     work[out + count] = pattern
                     count += 1
+    for index in range(literals):
+        work[table[_HERE] + (work[found + index] >> 5)] = 0
     return int(count << 36 | size << 4 | clues)
 
 
@@ -205,7 +209,7 @@ class Sieve:
         parts: list[Any] = [
             wide,
             nodes,
-            np.where(accept < 0, 0, accept << 1 | np.array([*map(bool, anchored), False])[accept]),
+            accept,
             _offsets(map(len, anchored)),
             [pattern for of_literal in anchored for pattern in of_literal],
             _offsets(map(len, needs)),
@@ -214,11 +218,18 @@ class Sieve:
             _offsets(map(len, elements)),
             [number[literal] for element in elements for literal in sorted(element)],
         ]
-        sizes = (len(literals) * 4, len(elements) * 4, len(literals), len(patterns), len(patterns))
+        sizes = (
+            (len(literals) + 31) // 32,
+            len(literals) * 2,
+            len(elements) * 4,
+            len(literals),
+            len(patterns),
+            len(patterns),
+        )
         *scratch, size = accumulate(sizes, initial=4)
         table = np.concatenate([np.zeros(_PARTS, np.int64), *(np.asarray(part, np.int64) for part in parts)])
         table[: len(parts)] = list(accumulate(map(len, parts[:-1]), initial=_PARTS))
-        table[_LITERAL : _OUT + 1] = scratch
+        table[_HERE : _OUT + 1] = scratch
         self._table: NDArray[np.int32] = table.astype(np.int32)
         self._work = np.zeros(size, np.int32)
         self._out = self._work[scratch[-1] :]
