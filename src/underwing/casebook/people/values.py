@@ -1,0 +1,62 @@
+"""The words for the people of the casebook: members, roles, and everything that one may or may not do."""
+
+from enum import StrEnum
+from typing import Literal, get_args
+
+from msgspec import Struct
+
+Role = Literal["reviewer", "senior", "author", "administrator", "auditor"]
+"""`reviewer` decides the cases it holds; `senior` sees all cases and is the second person; `author` writes policies and
+sees no case; `administrator` keeps people, banks and the service and sees no case; `auditor` sees what was done and
+changes nothing."""
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class May(StrEnum):
+    """One thing that can be allowed. Every route of the console names one."""
+
+    sign_in = "sign_in"
+    """What everybody with an account may: the home page, one's own settings, signing out."""
+    see_live = "see_live"
+    """Decisions as they fall, with their reasons; accounts and what is known of them."""
+    see_queue = "see_queue"
+    """The heads of cases in their order: no message, no picture, no account's name."""
+    see_case = "see_case"
+    """A case with its messages and people."""
+    act_on_case = "act_on_case"
+    """Take, note, release, hand over, close, undo."""
+    shape_case = "shape_case"
+    """Open by hand, merge, split, reopen."""
+    see_media = "see_media"
+    """A picture's still, small, blurred and grey; and its reveal while held."""
+    export_evidence = "export_evidence"
+    keep_evidence = "keep_evidence"
+    """Withdraw, restore, hold, release; ask for destruction."""
+    confirm = "confirm"
+    """Be the second person for what another asked."""
+    decide_appeal = "decide_appeal"
+    see_policies = "see_policies"
+    """Policies, backtests, shadow results, packs."""
+    write_policies = "write_policies"
+    see_banks = "see_banks"
+    write_banks = "write_banks"
+    see_insights = "see_insights"
+    see_custody = "see_custody"
+    """The custody log and its proof: who did what, never what it showed."""
+    see_exposure = "see_exposure"
+    """What the work cost others: minutes and items, as totals of a team and to support one person, never as a rank."""
+    manage_people = "manage_people"
+    manage_service = "manage_service"
+    """Settings, regions, keys of platforms."""
+
+
+class Member(Struct, frozen=True, kw_only=True):
+    """One who works here. `id` is random and goes into records; `name` is what one signs in with; `shown` is what
+    colleagues see; `language` is a catalogue's, "" for the browser's."""
+
+    id: str
+    name: str
+    shown: str
+    role: Role
+    language: str = ""
+    active: bool = True
