@@ -1,9 +1,10 @@
 """The account page: what is known of one account, what it did and what was done to it, its cases and its network."""
 
+from contextlib import suppress
 from functools import partial
 from urllib.parse import quote
 
-from underwing.casebook.cases.appearances import appearances
+from underwing.casebook.cases.appearances import Appearance, appearances
 from underwing.casebook.people import May
 from underwing.server.console.asked import text
 from underwing.server.console.desk import Desk
@@ -12,7 +13,7 @@ from underwing.server.console.render import render
 from underwing.server.console.site import Site, View
 from underwing.server.console.sphere import sphere
 from underwing.server.console.visit import Visit
-from underwing.server.http import Response
+from underwing.server.http import Refusal, Response
 
 MOST_ID = 512
 
@@ -37,8 +38,11 @@ async def account(desk: Desk, visit: Visit, id: str) -> Response:
     """Everything that is known. That somebody looked is recorded; no message's text is shown."""
     id = text({"id": id}, "id", MOST_ID, needed=True)
     known = await desk.engine(partial(look_up, account=id))
-    cases = await visit.work(appearances, desk.database, id)
-    network = await visit.work(partial(desk.book.network, actor=id))
+    cases: list[Appearance] = []
+    drawn = None
+    with suppress(Refusal):  # without a casebook an account is still known to the engine
+        cases = await visit.work(appearances, desk.database, id)
+        network = await visit.work(partial(desk.book.network, actor=id))
+        drawn = sphere(network, id) if network.edges else None
     await visit.work(desk.audit, visit.member, "saw account", f"account:{id}"[:200])
-    drawn = sphere(network, id) if network.edges else None
     return render(visit, "account.html.j2", known=known, cases=cases, drawn=drawn)

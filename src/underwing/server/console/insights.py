@@ -38,7 +38,9 @@ class Share(Struct, frozen=True, kw_only=True):
 def lay(site: Site, desk: Desk) -> None:
     """Lay the page."""
     site.nav("know", "/console/insights", "insights.nav", May.see_insights, "i")
-    site.add("/console/insights", GET=View("insights", partial(insights, desk, Kept(desk.clock)), May.see_insights))
+    site.add(
+        "/console/insights", GET=View("insights", partial(insights, desk, Kept(desk.clock)), May.see_insights)
+    )
 
 
 async def insights(desk: Desk, kept: Kept, visit: Visit) -> Response:
@@ -83,7 +85,12 @@ def in_time(soon: list[Prompt], t: "partial[str]") -> Picture:
     labels = tuple(t(f"signs.priority.{one.priority.name}") for one in soon)
     values = tuple(100 * one.in_time / one.taken if one.taken >= LEAST_TOLD else None for one in soon)
     return draw(
-        Chart(title=t("insights.in_time"), labels=labels, series=(Series(t("insights.share"), values),), unit="%")
+        Chart(
+            title=t("insights.in_time"),
+            labels=labels,
+            series=(Series(t("insights.share"), values),),
+            unit="%",
+        )
     )
 
 
@@ -92,11 +99,15 @@ def before(figures: Figures, t: "partial[str]") -> Picture:
     found = early(figures.decided)
     labels = (t("insights.before"), t("insights.at_once"), t("insights.never"))
     values = (float(found.before), float(found.at_once), float(found.never))
-    return draw(Chart(title=t("insights.early"), labels=labels, series=(Series(t("insights.cases"), values),)))
+    return draw(
+        Chart(title=t("insights.early"), labels=labels, series=(Series(t("insights.cases"), values),))
+    )
 
 
 def shown(shares: list[Share], title: str, t: "partial[str]") -> Picture:
     """Alarms as shares confirmed."""
     labels = tuple(one.name or t("insights.no_language") for one in shares)
     values = tuple(one.percent for one in shares)
-    return draw(Chart(title=title, labels=labels, series=(Series(t("insights.confirmed"), values),), unit="%"))
+    return draw(
+        Chart(title=title, labels=labels, series=(Series(t("insights.confirmed"), values),), unit="%")
+    )

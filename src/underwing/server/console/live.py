@@ -4,6 +4,7 @@ from functools import partial
 
 from underwing.casebook.people import May
 from underwing.engine import Runner
+from underwing.server.answers import Recent
 from underwing.server.console.asked import number
 from underwing.server.console.desk import Desk
 from underwing.server.console.render import render
@@ -11,7 +12,6 @@ from underwing.server.console.site import Site, View
 from underwing.server.console.visit import Visit
 from underwing.server.http import Response
 from underwing.server.recent import newest_number, recent
-from underwing.server.answers import Recent
 
 SHOWN = 50
 """Decisions on a page."""
@@ -35,4 +35,6 @@ def page(runner: Runner, before: int | None = None) -> Recent:
     """A page of decisions, oldest first. For the thread that owns the runner."""
     last = newest_number(runner) if before is None else before - 1
     after = max(0, last - SHOWN)
-    return recent(runner, after, min(SHOWN, last - after)) if last > after else Recent(last=last, decisions=())
+    return (
+        recent(runner, after, min(SHOWN, last - after)) if last > after else Recent(last=last, decisions=())
+    )

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 
-from underwing.server.console import home
+from underwing.server.console import account, home, insights, live, policies
 from underwing.server.console.desk import Desk
 from underwing.server.console.site import Site
 
 PAGES: tuple[Callable[[Site, Desk], None], ...] = (
     home.lay,
+    live.lay,
+    account.lay,
+    policies.lay,
+    insights.lay,
 )  # fmt: skip
 """In the order of the menu."""
 

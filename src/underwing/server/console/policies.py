@@ -3,10 +3,10 @@ whoever writes policies, and a second person where the rules for that say so."""
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from underwing.casebook.cases import Casebook
 from underwing.casebook.people import May
-from underwing.casebook.people.second import Request as Asked
 from underwing.engine import Runner
 from underwing.model import Decision
 from underwing.policy import Policy, PolicyError, parse_policy
@@ -27,7 +27,7 @@ from underwing.server.console.golive import put_in_force
 from underwing.server.console.render import render
 from underwing.server.console.site import Site, View
 from underwing.server.console.visit import Problem, Visit
-from underwing.server.http import Response
+from underwing.server.http import Refusal, Response
 from underwing.server.recent import newest_number
 
 MOST_POLICY = 128 * 1024
@@ -49,7 +49,6 @@ def lay(site: Site, desk: Desk) -> None:
         POST=View("tried_policy", partial(attempt, desk), May.see_policies),
     )
     site.add("/console/policies/live", POST=View("live_policy", partial(ask, desk), May.write_policies))
-    desk.when_people.append(lambda: desk.second.carry(ACT, partial(carry_out, desk)))
 
 
 async def overview(desk: Desk, visit: Visit) -> Response:
@@ -57,9 +56,9 @@ async def overview(desk: Desk, visit: Visit) -> Response:
     policy, beside, versions = await desk.engine(
         lambda runner: (runner.engine.policy, runner.engine.shadow, runner.engine.versions)
     )
-    waiting = await visit.work(desk.second.pending, "policy", ACT) if desk.second is not None else []
+    waiting: list[Any] = []
     return render(
-        visit, "policies.html.j2", policy=policy, shadow=beside, versions=versions, problems=desk.policy_problems(),
+        visit, "policies.html.j2", policy=policy, shadow=beside, versions=versions, problems=desk.behind.policy_problems(),
         follows=bool(desk.settings.policy), waiting=waiting,
     )  # fmt: skip
 
@@ -87,7 +86,11 @@ async def attempt(desk: Desk, visit: Visit) -> Response:
         return _page(visit, given, None, str(error).removeprefix("policy: "))
     live = await desk.engine(lambda runner: runner.engine.policy)
     told = await lately(desk)
-    result = await visit.work(_tried, desk.book, live, new, told)
+    try:
+        book: Casebook | None = desk.book
+    except Refusal:  # without a casebook no surface is known
+        book = None
+    result = await visit.work(_tried, book, live, new, told)
     return _page(visit, given, result, "", new)
 
 
@@ -103,14 +106,19 @@ async def ask(desk: Desk, visit: Visit) -> Response:
         return _page(visit, given, None, str(error).removeprefix("policy: "))
     body = {"text": given, "version": new.version, "label": new.label}
     made = await visit.work(desk.second.act, ACT, "policy", visit.member.id, why, body)
-    return visit.redirect("/console/policies", f"policies.{'live' if made.state == 'done' else 'asked'}", new.version)
+    return visit.redirect(
+        "/console/policies", f"policies.{'live' if made.state == 'done' else 'asked'}", new.version
+    )
 
 
-def carry_out(desk: Desk, request: Asked) -> None:
+def carry_out(desk: Desk, request: Any) -> None:
     """Put the asked-for policy in force. The service takes it over within a second."""
     kept, version = put_in_force(Path(desk.settings.policy), request.body["text"])
     desk.people.audit(
-        request.decided_by or request.asked_by, "policy put in force", "policy", {"version": version, "kept": kept.name}
+        request.decided_by or request.asked_by,
+        "policy put in force",
+        "policy",
+        {"version": version, "kept": kept.name},
     )
 
 
@@ -130,9 +138,9 @@ def _read(runner: Runner, after: int, limit: int) -> Told:
     return [(d, sides_of(d, accounts, actors)) for d in decisions_of(runner.recent(after, limit))]
 
 
-def _tried(book: Casebook, live: Policy, new: Policy, told: Told) -> Result:
+def _tried(book: Casebook | None, live: Policy, new: Policy, told: Told) -> Result:
     def surface(event: str) -> str:
-        item = book.where(event)
+        item = book.where(event) if book is not None else None
         return item.found.surface if item is not None else ""
 
     made: list[Rebuilt] = rebuild(told, surface)
