@@ -47,7 +47,7 @@ def load_runner(settings: Settings) -> Runner:
 class Service:
     """The application, its HTTP server and its engine, as one thing that runs and stops.
 
-    `run` blocks; `stop` may be called from any thread. `app` is there from the start (for `app.invite()`),
+    `run` blocks; `stop` may be called from any thread. `app` is there from the start (for `app.welcome()`),
     `started` is set once the address is bound, `port` then says which.
     """
 

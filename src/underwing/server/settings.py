@@ -59,7 +59,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     https: bool = False
     """Whether a proxy in front speaks HTTPS: cookies become Secure, and HSTS is sent."""
     ticket: str = ""
-    """A sign-in ticket for the page, good for one use: `/?key=<ticket>`. At least 32 characters."""
+    """A ticket that opens the console once, as a senior reviewer: `/?key=<ticket>`. At least 32 characters."""
     url_lists: str = ""
     """A directory of URL lists that messages are held against; followed while the service runs."""
     banks: str = ""

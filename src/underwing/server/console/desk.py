@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 from underwing.casebook.cases import Casebook
 from underwing.casebook.people import May, Member, may
 from underwing.engine import Runner
+from underwing.server.console.behind import Behind
 from underwing.server.console.guests import DEMO, Guests
 from underwing.server.http import Refusal
 from underwing.server.settings import Settings
@@ -45,6 +46,8 @@ class Desk:
         self.guests = Guests()
         self.home: Any = None
         """The vault's home, or None where there is none."""
+        self.behind = Behind()
+        """What only the pages about banks, policies and the service ask for."""
         self._book: Casebook | None = None
         self._database: Any = None
         self._people: Any = None

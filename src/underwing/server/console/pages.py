@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from underwing.server.console import case, case_acts, home, queue
+from underwing.server.console import account, case, case_acts, home, insights, live, policies, queue
 from underwing.server.console.desk import Desk
 from underwing.server.console.site import Site
 
@@ -11,6 +11,10 @@ PAGES: tuple[Callable[[Site, Desk], None], ...] = (
     queue.lay,
     case.lay,
     case_acts.lay,
+    live.lay,
+    account.lay,
+    policies.lay,
+    insights.lay,
 )  # fmt: skip
 """In the order of the menu."""
 
