@@ -7,8 +7,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+import postgres_server
 from casebook_cases import Clock
 from underwing.casebook.cases import Casebook
+from underwing.casebook.database import Database
 from underwing.engine import Engine
 from underwing.model import Account, Message
 from underwing.packs import Packs, load_packs
@@ -118,3 +120,28 @@ def clock() -> Clock:
 def book(tmp_path: Path, clock: Clock) -> Iterator[Casebook]:
     with Casebook(tmp_path / "casebook.db", clock=clock) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_server.Server]:
+    """One PostgreSQL for all tests; databases of their own come from `empty()` and `casebook()`."""
+    with postgres_server.server() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def casebook_address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where an empty casebook can be opened: a path, or a database of PostgreSQL."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "casebook.db")
+    else:
+        with request.getfixturevalue("postgres").casebook() as url:
+            yield url
+
+
+@pytest.fixture
+def casebook_database(casebook_address: str) -> Iterator[Database]:
+    """An empty casebook on each of the two databases."""
+    database = Database(casebook_address)
+    yield database
+    database.close()

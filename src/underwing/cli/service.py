@@ -105,8 +105,8 @@ def _run(service: Service, problem: list[BaseException]) -> None:
 
 
 def _invited(service: Service, address: str) -> str:
-    """The address of the page with a sign-in that works once."""
-    return f"{address}/?key={service.app.invite()}"
+    """The address of the console with a sign-in that works once."""
+    return address + service.app.welcome()
 
 
 def demo_conversations() -> Iterator[Conversation]:

@@ -11,10 +11,13 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from underwing.casebook.people import May, may
 from underwing.engine import Runner, StoreError
 from underwing.server import page as pages
 from underwing.server.answers import Health, Readiness
 from underwing.server.casework import Casework
+from underwing.server.console import Desk, console
+from underwing.server.console.visit import COOKIE as CONSOLE
 from underwing.server.events import Events
 from underwing.server.explain import explain
 from underwing.server.http import (
@@ -67,6 +70,10 @@ class App:
         """Run when the service starts: where a slow engine is loaded and attached."""
         self._routes = Routes()
         self._lay_routes()
+        self.desk = Desk(settings)
+        """What the console's pages work with."""
+        self.site = console(self.desk)
+        self.site.on_fault = self.metrics.faults.labels("request").inc
         self._media = Surfaces(settings, self.metrics, lambda: self._ready)
         self._media.lay(self._routes)
 
@@ -110,6 +117,10 @@ class App:
             max_ahead=settings.max_ahead,
             casework=casework,
         )
+        self.desk.attach(
+            book=casework.book if casework else None,
+            engine=lambda function: self._ready.call(partial(function, runner)),
+        )
         self._events = Events(ingest, self.metrics, self._rates, settings, self._send)
         if settings.url_lists:
             self._lists = lists = UrlLists(settings.url_lists)
@@ -123,6 +134,10 @@ class App:
     def invite(self) -> str:
         """A ticket for one sign-in to the page within a quarter of an hour: `/?key=<ticket>`."""
         return self.sessions.invite()
+
+    def welcome(self) -> str:
+        """The path that opens the console once, within a quarter of an hour, without an account: for a demo."""
+        return f"/console/enter?key={self.desk.guests.invite()}"
 
     def _keep(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -211,6 +226,10 @@ class App:
             )  # fmt: skip
 
     async def _answer(self, request: Request) -> Response | None:
+        if request.path == b"/console":
+            return pages.redirect(b"/console/")
+        if request.path.startswith(b"/console/"):
+            return await self.site.answer(request)
         route, parts = self._routes.find(request)
         request.route, request.bare = route.name, route.basic
         if route.roles is not None:
@@ -239,6 +258,10 @@ class App:
         return key.id
 
     def _session(self, request: Request) -> str | None:
+        guest = request.cookie((b"__Host-" if self.settings.https else b"") + CONSOLE)
+        member = self.desk.session(guest) if guest else None
+        if member is not None and may(member, May.see_live):
+            return member.id
         value = request.cookie(pages.COOKIE)
         key = self.sessions.find(value) if value else None
         return None if key is None or (key and not self.keys.is_live(key)) else key

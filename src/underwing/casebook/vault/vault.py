@@ -22,6 +22,7 @@ from underwing.casebook import times
 from underwing.casebook.custody import Custody
 from underwing.casebook.database import CasebookError, Database
 from underwing.casebook.vault import keys as wrapping
+from underwing.casebook.vault import tables
 from underwing.casebook.vault.index import Index, Stored
 from underwing.casebook.vault.keys import Keys
 from underwing.casebook.vault.retention import ObjectKind, check_regions
@@ -222,7 +223,7 @@ class Vault:
             facts: dict[str, int | str | bool] = {"old": self._keys.id, "new": keys.id}
             self.custody.append("key-changed", by, reason=reason, facts=facts)
         self._keys = keys
-        self.database.forget()
+        self.database.forget(tables.case_keys)
         return len(cases)
 
     def resume(self) -> None:

@@ -35,8 +35,8 @@ from underwing.banks.exchanges import (
 )
 from underwing.banks.exchanges.credentials import PREFIX
 from underwing.banks.exchanges.ncmec import DATABASES
+from underwing.banks.formats.named import FORMATS, Reading, reader
 from underwing.banks.labels import Labels
-from underwing.cli.lists import FORMATS, Reading, reader
 from underwing.model import HashKind
 
 Kind = Literal["ncmec", "stopncii", "threatexchange", "tech-against-terrorism", "list", "s3"]
