@@ -18,8 +18,8 @@ _statement = msgspec.msgpack.Decoder(Statement).decode
 
 
 class Follow(Struct, frozen=True):
-    """Something that follows from a decided appeal outside of the casebook's database: `engine`, `bank` or `platform`, and how
-    often it was tried."""
+    """Something that follows from a decided appeal outside of the casebook's database (`engine`, `bank`, `platform`), and
+    how often it was tried."""
 
     number: int
     appeal: str

@@ -6,3 +6,27 @@ puts them behind one door. No function here ranks people.
 
 May import: model.
 """
+
+from underwing.casebook.care.care import FIRST_STEP, Begun, Care, NotNow, Standing, vault_case
+from underwing.casebook.care.exhibits import Exhibit
+from underwing.casebook.care.ledger import Team
+from underwing.casebook.care.limits import Limits, LimitsError, load_limits
+from underwing.casebook.care.looks import Look, Ruling, Spent, rule
+
+__all__ = [
+    "FIRST_STEP",
+    "Begun",
+    "Care",
+    "Exhibit",
+    "Limits",
+    "LimitsError",
+    "Look",
+    "NotNow",
+    "Ruling",
+    "Spent",
+    "Standing",
+    "Team",
+    "load_limits",
+    "rule",
+    "vault_case",
+]

@@ -1,8 +1,8 @@
 """Care's one door: files into a case, looks that are asked for, reveals that end, and when it is enough.
 
-A look has two halves. First `stream` asks whether the member may look, and gives the bytes to be drawn (a `machine-read` in the
-custody log). Then, with the drawn still at hand and before it is sent, `saw` or `begin` writes down that a person sees it. So the
-log never says that somebody saw what could not be shown, and nothing is shown that it does not say.
+A look has two halves. First `stream` asks whether the member may look, and gives the bytes to be drawn (a `machine-read` in
+the custody log). Then, with the drawn still at hand and before it is sent, `saw` or `begin` writes down that a person sees it.
+So the log never says that somebody saw what could not be shown, and nothing is shown that it does not say.
 """
 
 import io
@@ -16,8 +16,8 @@ from typing import Literal
 from msgspec import Struct
 
 from underwing.casebook.care.exhibits import Exhibit, Exhibits
-from underwing.casebook.care.likeness import Print
 from underwing.casebook.care.ledger import Ledger, Reveal, Team
+from underwing.casebook.care.likeness import Print
 from underwing.casebook.care.limits import WORST, Limits, load_limits
 from underwing.casebook.care.looks import DAY, WEEK, Ruling, rule
 from underwing.casebook.cases.values import Case, Priority
@@ -146,14 +146,17 @@ class Care:
     def _standing(
         self, member: str, exhibit: Exhibit, ruling: Ruling, seen: Sequence[tuple[int, Print]]
     ) -> Standing:
-        same = exhibit
+        same: Exhibit | None = exhibit
         if not exhibit.seen_by or exhibit.seen_by == member:
             same = None if exhibit.seen_by else self.exhibits.same_as(exhibit, seen)
         enough = self.ledger.who_had_enough(exhibit.case)
         needs: list[Need] = [] if ruling.looks else ["over" if ruling.state == "over" else "rest"]
-        needs += [
-            need for need, there in (("known", exhibit.known), ("same", same), ("enough", enough)) if there
-        ]  # type: ignore[misc]
+        grounds: tuple[tuple[Need, object], ...] = (
+            ("known", exhibit.known),
+            ("same", same),
+            ("enough", enough),
+        )
+        needs += [need for need, there in grounds if there]
         least = self.ledger.least_step(member, exhibit.number, self._now() - REMEMBERED)
         return Standing(
             exhibit=exhibit, gone=self._gone(exhibit), needs=tuple(needs), same=same,
@@ -258,7 +261,7 @@ class Care:
             case=case,
             object=exhibit.address,
             reason=reason,
-            facts={"item": exhibit.number} | facts,
+            facts={**facts, "item": exhibit.number},
         )
 
     def _close(self, reveal: Reveal) -> int:

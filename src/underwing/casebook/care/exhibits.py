@@ -67,8 +67,8 @@ class Exhibits:
         self, case: int, event: str, hashes: MediaHashes, matches: Sequence[MediaMatch], *, at: int, by: str,
         address: str = "", problem: str = "",
     ) -> Exhibit:  # fmt: skip
-        """Note a file of a case: kept at `address`, or missing because of `problem`. The same file of the same event once; what
-        was missing and is there now is made good."""
+        """Note a file of a case: kept at `address`, or missing because of `problem`. The same file of the same event once;
+        what was missing and is there now is made good."""
         values = {
             "case_id": case, "event": event, "sha256": hashes.sha256, "address": address, "problem": problem[:300],
             "size": hashes.size, "type": hashes.type, "width": hashes.width, "height": hashes.height,

@@ -114,7 +114,7 @@ class Ledger:
 
     def members(self, since: int) -> list[str]:
         """Who looked at anything since a time, by id."""
-        return [row[0] for row in self._db.rows(select(table.c.member.distinct()).where(table.c.at > since))]
+        return [row[0] for row in self._db.rows(select(table.c.member).distinct().where(table.c.at > since))]
 
     def enough(self, case: int, member: str, at: int) -> None:
         """A member has seen enough of a case to decide."""
