@@ -105,7 +105,7 @@ def test_what_is_shown_is_written_down_and_what_is_only_drawn_is_not_called_seen
     assert [r.facts["for"] for r in desk.records("machine-read")] == ["blurred"]
     desk.care.saw("anna", number, FIRST_STEP)
     [record] = desk.records("saw-media-blurred")
-    assert (record.by, record.case, record.facts) == ("anna", "case-1", {"item": number, "step": FIRST_STEP})
+    assert (record.by, record.case, record.facts) == ("anna", "1", {"item": number, "step": FIRST_STEP})
     assert desk.care.ruling("anna").day.items == 1
     assert desk.care.ruling("ben").day.items == 0
 

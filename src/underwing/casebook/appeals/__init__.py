@@ -5,3 +5,26 @@
 
 May import: model.
 """
+
+from underwing.casebook.appeals.appeals import Appeals, Matter
+from underwing.casebook.appeals.figures import Figures
+from underwing.casebook.appeals.rows import Follow
+from underwing.casebook.appeals.statement import MEASURES, Given, Statement, statement
+from underwing.casebook.appeals.values import VERDICTS, Appeal, AppealError, Grant, NotYou, Verdict
+
+__all__ = [
+    "MEASURES",
+    "VERDICTS",
+    "Appeal",
+    "AppealError",
+    "Appeals",
+    "Figures",
+    "Follow",
+    "Given",
+    "Grant",
+    "Matter",
+    "NotYou",
+    "Statement",
+    "Verdict",
+    "statement",
+]

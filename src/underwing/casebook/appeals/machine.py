@@ -4,11 +4,21 @@
 asks for qualified people and no mere machine; that it is another person is Underwing's rule).
 """
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 
 from msgspec import structs
 
 from underwing.casebook.appeals.values import MOST_TEXT, VERDICTS, Appeal, AppealError, NotYou, Verdict
+from underwing.casebook.cases.values import Act, Case
+
+DECIDING = ("closed", "corrected")
+"""Acts on a case that decide it."""
+
+
+def deciders(case: Case | None, history: Iterable[Act]) -> frozenset[str]:
+    """Who had to do with the decision on a case: whoever decided it, at any time, and whoever holds it now."""
+    held = {case.holder} if case is not None and case.holder else set()
+    return frozenset(held | {act.who for act in history if act.what in DECIDING})
 
 
 def take(appeal: Appeal, who: str, deciders: Set[str]) -> Appeal:

@@ -71,7 +71,7 @@ class Begun(Struct, frozen=True):
 
 def vault_case(case: int) -> str:
     """What the vault and the custody log call a case."""
-    return f"case-{case}"
+    return str(case)
 
 
 class Care:
