@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TypeVar
 
 from underwing.casebook.cases import Casebook
-from underwing.casebook.people import Member
+from underwing.casebook.people import May, Member, may
 from underwing.engine import Runner
-from underwing.server.console.guests import Guests
+from underwing.server.console.guests import DEMO, Guests
 from underwing.server.http import Refusal
 from underwing.server.settings import Settings
 
@@ -48,6 +48,7 @@ class Desk:
         self._book: Casebook | None = None
         self._database: Any = None
         self._people: Any = None
+        self._custody: Any = None
         self._engine: EngineCall | None = None
 
     def attach(
@@ -56,6 +57,7 @@ class Desk:
         book: Casebook | None = None,
         database: Any = None,
         people: Any = None,
+        custody: Any = None,
         home: Any = None,
         engine: EngineCall | None = None,
     ) -> None:
@@ -63,6 +65,7 @@ class Desk:
         self._book = book or self._book
         self._database = database or self._database
         self._people = people or self._people
+        self._custody = custody or self._custody
         self.home = home or self.home
         self._engine = engine or self._engine
 
@@ -105,10 +108,15 @@ class Desk:
         )
         return made
 
-    def audit(self, by: Member, what: str, about: str = "", **facts: int | str | bool) -> None:
-        """Append to the custody log who did what to what."""
+    def audit(self, by: Member, did: str, about: str = "", **facts: int | str | bool) -> None:
+        """Append to the custody log who did what, and to what it was done (`case:7`)."""
         if self._people is not None:
-            self._people.audit(by.id, what, about, facts)
+            self._people.audit(by.id, did, about, facts)
+
+    def saw(self, by: Member, case: int) -> None:
+        """Append to the custody log that a member read a case: its messages and names, no media."""
+        if self._custody is not None:
+            self._custody.append("saw-metadata", by.id, case=str(case))
 
     def session(self, token: str) -> Member | None:
         """Who is signed in with a token."""
@@ -118,13 +126,16 @@ class Desk:
         found = self._people.session(token)
         return found[0] if found is not None else None
 
-    def shown(self, id: str | None) -> str:
-        """What colleagues call a member; the id itself where nobody is known by it."""
-        if self._people is not None and id:
-            for member in self._people.members():
-                if member.id == id:
-                    return str(member.shown)
-        return id or ""
+    def names(self) -> dict[str, str]:
+        """What colleagues call each member, by id."""
+        if self._people is None:
+            return {DEMO.id: DEMO.shown}
+        return {member.id: member.shown for member in self._people.members()}
+
+    def colleagues(self, member: Member) -> list[Member]:
+        """Who else works on cases."""
+        others: list[Member] = [] if self._people is None else self._people.members()
+        return [other for other in others if other.id != member.id and may(other, May.act_on_case, "own")]
 
 
 def _there(value: T | None) -> T:

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 
-from underwing.server.console import home
+from underwing.server.console import case, case_acts, home, queue
 from underwing.server.console.desk import Desk
 from underwing.server.console.site import Site
 
 PAGES: tuple[Callable[[Site, Desk], None], ...] = (
     home.lay,
+    queue.lay,
+    case.lay,
+    case_acts.lay,
 )  # fmt: skip
 """In the order of the menu."""
 
