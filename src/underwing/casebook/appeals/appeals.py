@@ -45,7 +45,13 @@ class Appeals:
     def __init__(
         self, database: Database, book: Casebook, audit: Audit, *, clock: Callable[[], float] = time.time
     ) -> None:
-        self._db, self._rows, self._book, self._audit, self._clock = database, Rows(database), book, audit, clock
+        self._db, self._rows, self._book, self._audit, self._clock = (
+            database,
+            Rows(database),
+            book,
+            audit,
+            clock,
+        )
 
     # -- tokens and filing ------------------------------------------------------------------------------
 
@@ -104,7 +110,10 @@ class Appeals:
     # -- people -----------------------------------------------------------------------------------------
 
     def queue(
-        self, states: Sequence[str] = ("waiting", "taken"), limit: int = 50, after: tuple[int, str] | None = None
+        self,
+        states: Sequence[str] = ("waiting", "taken"),
+        limit: int = 50,
+        after: tuple[int, str] | None = None,
     ) -> list[Appeal]:
         """Appeals in some states, the longest due first, behind the place `after` (due, id)."""
         return self._rows.queue(states, limit, after)
@@ -180,7 +189,12 @@ class Appeals:
                 self._rows.add_follow(appeal.id, "bank", self._now())
             head = self._book.case(case) if case is not None else None
             outcome = "false_match" if appeal.match_false else "no_harm"
-            if head is not None and head.state == "closed" and head.outcome != outcome and self.matter(appeal).whole:
+            if (
+                head is not None
+                and head.state == "closed"
+                and head.outcome != outcome
+                and self.matter(appeal).whole
+            ):
                 self._book.correct(head.id, who, outcome, told)  # type: ignore[arg-type]
                 return
         if case is not None:
@@ -222,5 +236,3 @@ class Appeals:
 
     def _now(self) -> int:
         return int(self._clock())
-
-

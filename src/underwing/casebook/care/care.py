@@ -1,7 +1,7 @@
 """Care's one door: files into a case, looks that are asked for, reveals that end, and when it is enough.
 
 A look has two halves. First `stream` asks whether the member may look, and gives the bytes to be drawn (a `machine-read` in
-the custody log). Then, with the drawn still at hand and before it is sent, `saw` or `begin` writes down that a person sees it.
+the custody log). Then, with the still at hand and before it is sent, `saw` or `begin` writes down that a person sees it.
 So the log never says that somebody saw what could not be shown, and nothing is shown that it does not say.
 """
 

@@ -21,4 +21,6 @@ def correct(rows: Rows, id: int, who: str, outcome: Outcome, reason: str, at: in
             raise CaseError(f"case {id} has this outcome already")
         reason = _words(reason, "the reason")
         detail = {"outcome": outcome, "was": case.outcome, "reason": reason}
-        return _change(rows, case, who, "corrected", at, detail, undoable=False, outcome=outcome, reason=reason)
+        return _change(
+            rows, case, who, "corrected", at, detail, undoable=False, outcome=outcome, reason=reason
+        )

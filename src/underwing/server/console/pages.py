@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from underwing.server.console import case, case_acts, home, queue
+from underwing.server.console import care, case, case_acts, home, media, queue
 from underwing.server.console.desk import Desk
 from underwing.server.console.site import Site
 
@@ -11,6 +11,8 @@ PAGES: tuple[Callable[[Site, Desk], None], ...] = (
     queue.lay,
     case.lay,
     case_acts.lay,
+    media.lay,
+    care.lay,
 )  # fmt: skip
 """In the order of the menu."""
 
