@@ -17,14 +17,15 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from underwing.media.hashing import exact_hashes
-from underwing.media.worker import JOBS, LENGTH, allowed
+from underwing.media.still import Still, Wish
+from underwing.media.worker import JOBS, LENGTH, STILL, allowed
 from underwing.model.media import MediaHashes
 
 Job = Literal["draft", "full", "bank"]
@@ -66,7 +67,7 @@ class Pool:
         self.bounds = bounds or Bounds()
         self.deaths = 0
         """Workers that died, or were ended, over a file."""
-        self._jobs: queue.SimpleQueue[tuple[bytes, Job, Future[MediaHashes]] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[bytes, Job | Wish, Future[Any]] | None] = queue.SimpleQueue()
         self._processes: list[subprocess.Popen[bytes]] = []
         self._closed = False
         self._lock = threading.Lock()
@@ -80,10 +81,17 @@ class Pool:
     def submit(self, data: bytes, job: Job = "draft") -> Future[MediaHashes]:
         """All hashes of a file, later: by the reduced profile, in full, or to bank it. Raises nothing but `RuntimeError`
         when the pool is closed."""
+        return self._hand_in(data, job)
+
+    def still(self, data: bytes, wish: Wish) -> Future[Still]:
+        """A small still of a file, later. Raises as `submit` does."""
+        return self._hand_in(data, wish)
+
+    def _hand_in(self, data: bytes, job: Job | Wish) -> Future[Any]:
         with self._lock:
             if self._closed:
                 raise RuntimeError("the pool is closed")
-            future: Future[MediaHashes] = Future()
+            future: Future[Any] = Future()
             self._jobs.put((data, job, future))
         return future
 
@@ -124,7 +132,7 @@ class Pool:
             try:
                 if len(data) > self.bounds.size:
                     error = f"{len(data)} bytes; at most {self.bounds.size} are looked at"
-                    found = replace(exact_hashes(data), error=error)
+                    found = _unseen(data, job, error)
                 else:
                     found, worker = self._ask(worker, data, job)
             except BaseException as error:
@@ -134,7 +142,7 @@ class Pool:
             del task, data, future
         worker.end()
 
-    def _ask(self, worker: "_Worker", data: bytes, job: Job) -> tuple[MediaHashes, "_Worker"]:
+    def _ask(self, worker: "_Worker", data: bytes, job: Job | Wish) -> tuple[MediaHashes | Still, "_Worker"]:
         """The answer, and the worker for the next file."""
         if worker.process.poll() is not None:  # it died while it had nothing to do: no fault of this file
             with self._lock:
@@ -147,13 +155,18 @@ class Pool:
             with self._lock:
                 self.deaths += 1
                 self._processes.remove(worker.process)
-            return replace(exact_hashes(data), error=str(died)), self._start()
+            return _unseen(data, job, str(died)), self._start()
 
     def _start(self) -> "_Worker":
         worker = _Worker(self.bounds)
         with self._lock:
             self._processes.append(worker.process)
         return worker
+
+
+def _unseen(data: bytes, job: Job | Wish, error: str) -> MediaHashes | Still:
+    """The answer about a file that could not be looked at."""
+    return Still(error=error) if isinstance(job, Wish) else replace(exact_hashes(data), error=error)
 
 
 class _Died(Exception):
@@ -183,13 +196,21 @@ class _Worker:
         )
         self.deadline = _Deadline(self.process.kill)
 
-    def ask(self, data: bytes, job: Job) -> MediaHashes:
-        """What the process says of a file. Raises `_Died`."""
+    def ask(self, data: bytes, job: Job | Wish) -> MediaHashes | Still:
+        """What the process says of a file, or the still of it. Raises `_Died`."""
         if not self.ready:
             self._exchange(b"", _READY_WITHIN, 0)
             self.ready = True
-        request = b"".join((len(data).to_bytes(LENGTH), _LETTER[job], data))
+        if isinstance(job, Wish):
+            wish = msgspec.msgpack.encode(job)
+            request = b"".join(
+                ((1 + len(wish) + len(data)).to_bytes(LENGTH), STILL, bytes((len(wish),)), wish, data)
+            )
+        else:
+            request = b"".join((len(data).to_bytes(LENGTH), _LETTER[job], data))
         answer = self._exchange(request, self.bounds.clock_for(len(data)), len(data))
+        if isinstance(job, Wish):
+            return msgspec.msgpack.decode(answer, type=Still)
         return msgspec.msgpack.decode(answer, type=MediaHashes)
 
     def _exchange(self, request: bytes, seconds: float, size: int) -> bytes:

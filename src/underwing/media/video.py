@@ -158,7 +158,7 @@ def _gather(shown: Iterable[tuple[float, VideoFrame]], frames: list[Frame], limi
             raise UnreadableVideo(
                 f"longer than {limits.frames} frames looked at; not checked after {at:.1f} s"
             )
-        frames.append(Frame(at=at, pdq=pdq(_luma(frame))))
+        frames.append(Frame(at=at, pdq=pdq(luma_of_frame(frame))))
 
 
 def _missing(track: Track, frames: list[Frame], *, quick: bool) -> str | None:
@@ -188,7 +188,7 @@ def _widest(hashes: MediaHashes) -> float:
     return max(b - a for a, b in pairwise(times)) if hashes.frames else float("inf")
 
 
-def _luma(frame: VideoFrame) -> NDArray[np.float32]:
+def luma_of_frame(frame: VideoFrame) -> NDArray[np.float32]:
     """The luma of a frame the way round it is shown: through RGB, as the reference does, whatever its pixel format."""
     pixels = np.asarray(frame.reformat(format="rgb24", threads=1).to_ndarray(), np.uint8)
     return _upright(luma_of(pixels), frame)

@@ -9,15 +9,20 @@ seconds of processor time a job may take and MORE the further ones for each MiB 
 import os
 import sys
 from collections.abc import Callable
-from typing import BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import msgspec
 
 from underwing.model.media import MediaHashes
 
+if TYPE_CHECKING:
+    from underwing.media.still import Still
+
 LENGTH = 8
 JOBS = (b"d", b"f", b"b")
 """Look at it by the reduced profile; by the full one; look at it to bank it."""
+STILL = b"s"
+"""Draw a still of it: its bytes come behind a `Wish` (MessagePack) and the length of that in one byte."""
 
 
 S = TypeVar("S", int, float)
@@ -39,7 +44,8 @@ def main(arguments: list[str]) -> int:
     while head := sys.stdin.buffer.read(LENGTH + 1):
         data = sys.stdin.buffer.read(int.from_bytes(head[:LENGTH]))
         limit_processor_time(allowed(seconds, each_mib, len(data)))
-        _send(answers, msgspec.msgpack.encode(looks[head[LENGTH:]](data)))
+        job = head[LENGTH:]
+        _send(answers, msgspec.msgpack.encode(_still(data) if job == STILL else looks[job](data)))
     return 0
 
 
@@ -49,6 +55,13 @@ def _looks() -> dict[bytes, Callable[[bytes], MediaHashes]]:
 
     one_by_one = (lambda data: look(data, DRAFT), lambda data: look(data, FULL), look_to_bank)
     return dict(zip(JOBS, one_by_one, strict=True))
+
+
+def _still(asked: bytes) -> "Still":
+    from underwing.media.still import Wish, still
+
+    end = 1 + asked[0]
+    return still(asked[end:], msgspec.msgpack.decode(asked[1:end], type=Wish))
 
 
 def _warm_up(looks: dict[bytes, Callable[[bytes], MediaHashes]]) -> None:

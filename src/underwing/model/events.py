@@ -123,4 +123,20 @@ class Stream(_Event, tag="stream", frozen=True, gc=False, kw_only=True):
     state: Literal["started", "ended"]
 
 
-Event = Message | Account | ContactRequest | Block | UserReport | Media | Stream
+class Correction(_Event, tag="correction", frozen=True, gc=False, kw_only=True):
+    """A person found that what was decided about `from` was wrong: the evidence of these events, up to `until`, goes.
+
+    Only the casebook makes it (an appeal that was reversed). `to` is the account that was addressed, `room` the
+    conversation where it was one of many; `until` is the time of the newest of `events`.
+    """
+
+    id: Id
+    at: At
+    sender: Id = field(name="from")
+    to: Id | None = None
+    room: Id | None = None
+    events: Annotated[list[Id], Meta(max_length=1_000)]
+    until: At
+
+
+Event = Message | Account | ContactRequest | Block | UserReport | Media | Stream | Correction

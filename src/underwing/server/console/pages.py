@@ -2,7 +2,18 @@
 
 from collections.abc import Callable
 
-from underwing.server.console import account, case, case_acts, home, insights, live, policies, queue
+from underwing.server.console import (
+    account,
+    care,
+    case,
+    case_acts,
+    home,
+    insights,
+    live,
+    media,
+    policies,
+    queue,
+)
 from underwing.server.console.desk import Desk
 from underwing.server.console.site import Site
 
@@ -15,6 +26,8 @@ PAGES: tuple[Callable[[Site, Desk], None], ...] = (
     account.lay,
     policies.lay,
     insights.lay,
+    media.lay,
+    care.lay,
 )  # fmt: skip
 """In the order of the menu."""
 

@@ -18,6 +18,7 @@ from underwing.banks.checker import Checker
 from underwing.banks.matching import Matches
 from underwing.banks.store import Store
 from underwing.media.pool import Job, Pool
+from underwing.media.still import Still, Wish
 from underwing.model import MediaHashes, Pdq, View
 from underwing.server.http import Refusal
 from underwing.server.media.receipts import Signer
@@ -114,14 +115,25 @@ class Desk:
         return await self._look(data, "bank")
 
     async def _look(self, data: bytes, job: Job) -> MediaHashes:
-        if self._pool is None:
-            self._pool = self._make_pool()
-            self._metrics.media_deaths.set_function(lambda: self._pool.deaths if self._pool else 0)
         try:
-            future = self._pool.submit(data, job)
+            future = self._workers().submit(data, job)
         except RuntimeError:
             raise _stopping() from None
         return await self._timed("look", asyncio.wrap_future(future))
+
+    async def still(self, data: bytes, wish: Wish) -> Still:
+        """A small still of a file, for a person to look at."""
+        try:
+            future = self._workers().still(data, wish)
+        except RuntimeError:
+            raise _stopping() from None
+        return await asyncio.wrap_future(future)
+
+    def _workers(self) -> Pool:
+        if self._pool is None:
+            self._pool = self._make_pool()
+            self._metrics.media_deaths.set_function(lambda: self._pool.deaths if self._pool else 0)
+        return self._pool
 
     async def match(self, hashes: MediaHashes) -> Checked:
         """What of these hashes is in the banks as they are now.
