@@ -20,15 +20,16 @@ PLAIN = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
 
 
 class _SharedPool:
-    """One pool of real workers for all commands that run in this process, one more for each classifier: a start takes
+    """One pool of real workers for all commands that run in this process, one more for each other setting: a start takes
     seconds."""
 
-    pools: ClassVar[dict[str, Pool]] = {}
+    pools: ClassVar[dict[tuple[str, float], Pool]] = {}
 
     def __init__(self, count: int, bounds: Bounds, *, classifier: str = "") -> None:
-        if classifier not in self.pools:
-            self.pools[classifier] = Pool(1, bounds, classifier=classifier)
-        self.submit = self.pools[classifier].submit
+        key = classifier, bounds.long_video
+        if key not in self.pools:
+            self.pools[key] = Pool(1, bounds, classifier=classifier)
+        self.submit = self.pools[key].submit
 
     def close(self) -> None:
         """The workers end with this process."""

@@ -18,6 +18,8 @@ MOST_HITS = 1_000
 """Hits that are looked at of one frame: static scenes of many banked videos are like each other."""
 _AROUND_PICTURE = 5.0
 """Seconds before and behind a keyframe that is like a banked picture, which are looked at closely."""
+_SLACK = 2.0
+"""Seconds by which what is to be looked at may reach out of what was: the closer look moves the edges a little."""
 Key = tuple[int, str]
 
 
@@ -67,7 +69,7 @@ def near_known(matcher: Matcher, hashes: MediaHashes) -> Windows:
     ]
     if found.names:
         around += windows_to_confirm(hashes.frames, found.of_frames, found.clips(matcher), _duration(hashes))
-    return uncovered(united(around), hashes.closer)
+    return uncovered(united(around), hashes.closer, _SLACK)
 
 
 def _hits(matcher: Matcher, hashes: MediaHashes) -> _Hits:

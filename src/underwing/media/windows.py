@@ -37,6 +37,10 @@ def shortened(windows: Windows, most: float) -> Windows:
     return tuple((start, min(end, start + longest)) for start, end in windows)
 
 
-def uncovered(windows: Windows, seen: Windows) -> Windows:
-    """Those that do not lie within one of the stretches that were looked at already."""
-    return tuple((start, end) for start, end in windows if not any(a <= start and end <= b for a, b in seen))
+def uncovered(windows: Windows, seen: Windows, slack: float = 0.0) -> Windows:
+    """Those that reach out by more than `slack` seconds of each of the stretches that were looked at already."""
+    return tuple(
+        (start, end)
+        for start, end in windows
+        if not any(a - slack <= start and end <= b + slack for a, b in seen)
+    )
