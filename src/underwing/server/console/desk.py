@@ -13,8 +13,8 @@ from underwing.casebook.care import Care
 from underwing.casebook.cases import Casebook
 from underwing.casebook.people import May, Member, may
 from underwing.engine import Runner
-from underwing.server.console.behind import Behind
 from underwing.media.still import Still, Wish
+from underwing.server.console.behind import Behind
 from underwing.server.console.guests import DEMO, Guests
 from underwing.server.console.stills import Draw, Stills
 from underwing.server.http import Refusal
