@@ -88,6 +88,8 @@ class Picture(Struct, frozen=True):
     lead: tuple[int, int] = (0, 0)
     shown_on: str = ""
     """What a transparent picture was laid on: "" white or nothing to be seen through, else `on-black`, `opaque`."""
+    alone: bool = False
+    """Whether its file is known to have no `frames`."""
 
     def pdq(self) -> Pdq:
         """Its hash."""
@@ -225,7 +227,11 @@ def _pictures(image: Image.Image, whole: tuple[int, int], profile: Profile) -> I
         luma, beyond_shown = _upright(luma, orientation, beyond)
         if orientation in _SIDEWAYS:
             height, width = width, height
-        yield Picture(np.ascontiguousarray(luma), height, width, profile, beyond_shown, shown_on)
+        luma, alone = (
+            np.ascontiguousarray(luma),
+            image.format == "JPEG",
+        )  # one with several pictures is an MPO
+        yield Picture(luma, height, width, profile, beyond_shown, shown_on, alone)
 
 
 _SIDEWAYS = frozenset({5, 6, 7, 8})

@@ -98,6 +98,8 @@ def _look(data: bytes, known: MediaHashes, profile: Profile, banked: bool) -> Me
         height=pictures[0].height,
         views=_distinct(_views(pictures, banked)),
     )
+    if pictures[0].alone:
+        return known
     found: list[Frame] = []
     duration = None
     try:
