@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,24 +9,15 @@ import typer
 from msgspec import to_builtins
 from rich.progress import Progress as Bar
 
-from underwing.banks.entries import Update
+from underwing.banks.bringing import bring
 from underwing.banks.exchanges import (
-    ExchangeError,
-    Health,
     Progress,
-    Source,
-    Synced,
-    Told,
-    due,
     next_due,
     read_health,
     state,
-    sync,
-    takes_feedback,
-    tell,
 )
 from underwing.banks.feeds import Feed
-from underwing.banks.schema import BankError
+from underwing.banks.sources import Configured, read_config
 from underwing.banks.store import Store
 from underwing.cli.common import (
     DEFAULT_BANKS,
@@ -43,7 +33,6 @@ from underwing.cli.common import (
     table_of,
     when,
 )
-from underwing.cli.exchange_config import Configured, make_source, read_config
 
 exchange = typer.Typer(help="Exchanges: bring the lists of sources into banks.", no_args_is_help=True)
 Config = Annotated[
@@ -51,21 +40,6 @@ Config = Annotated[
     typer.Option("--config", help="The file that names the sources (TOML)."),
 ]
 DEFAULT_CONFIG = Path("exchanges.toml")
-
-
-class _Nowhere:
-    """A store that goes on from where another is, and takes nothing."""
-
-    def __init__(self, store: Feed) -> None:
-        self.checkpoint, self.health = store.checkpoint, store.health
-
-    def apply(
-        self, source: str, updates: Sequence[Update], checkpoint: bytes, *, round: int, closes: bool
-    ) -> None:
-        """Take nothing."""
-
-    def note_health(self, source: str, health: bytes) -> None:
-        """Note nothing."""
 
 
 def _chosen(config: Path, names: list[str] | None) -> dict[str, Configured]:
@@ -106,9 +80,10 @@ def exchange_sync(
     with plain_errors():
         chosen = _chosen(config, names)
         with open_banks(file) as banks, progress_bar(json) as bar:
-            labels = {name: banks.bank(said.bank).bank.label for name, said in chosen.items()}
+            for said in chosen.values():
+                banks.bank(said.bank)  # a bank that is not there ends the command before anything is fetched
             for name, said in chosen.items():
-                done = _sync_one(banks, bar, name, said, labels[name], only_due, dry_run, feedback)
+                done = _sync_one(banks, bar, name, said, only_due, dry_run, feedback)
                 if done is not None:
                     failed = (
                         failed or done["error"] is not None or bool((done["feedback"] or {}).get("failed"))
@@ -123,14 +98,11 @@ def _sync_one(
     bar: Bar,
     name: str,
     said: Configured,
-    label: str,
     only_due: bool,
     dry_run: bool,
     feedback: bool,
 ) -> dict[str, Any] | None:
     """What a sync of one source did, for a line of JSON; None for one whose time has not come."""
-    source: Source[Any] | None = None
-    done, told = Synced(Progress(), Health()), None
     task = bar.add_task(name, total=None)
 
     def shown(so_far: Progress) -> None:
@@ -138,30 +110,23 @@ def _sync_one(
         bar.update(task, completed=read, total=None if so_far.left is None else read + so_far.left)
 
     try:
-        store = Feed(banks, said.bank, now)
-        if only_due and not due(read_health(store.health(name)), said.schedule, now()):
-            return None
-        source = make_source(name, said, label)
-        done = sync(source, _Nowhere(store) if dry_run else store, clock=time.time, progress=shown)
-        if feedback and not done.error:
-            told = _tell(source, store, dry_run)
-    except (ExchangeError, BankError) as error:
-        done = Synced(done.progress, done.health, str(error))
+        done = bring(
+            banks,
+            name,
+            said,
+            clock=time.time,
+            progress=shown,
+            only_due=only_due,
+            dry_run=dry_run,
+            feedback=feedback,
+        )
     finally:
         bar.remove_task(task)
-        if source is not None:
-            source.close()
+    if done is None:
+        return None
     body: dict[str, Any] = {"source": name, "bank": said.bank, **to_builtins(done.progress)}
     body.pop("left")
-    return {**body, "feedback": to_builtins(told), "dry_run": dry_run, "error": done.error or None}
-
-
-def _tell(source: Source[Any], store: Feed, dry_run: bool) -> Told:
-    """Send a source the feedback on its entries; a dry run only counts it."""
-    noted = store.noted(source.name)
-    if dry_run:
-        return Told(taken=takes_feedback(source), left=sum(1 for _ in noted))
-    return tell(source, noted, store.sent)
+    return {**body, "feedback": to_builtins(done.told), "dry_run": dry_run, "error": done.error or None}
 
 
 def _told(done: dict[str, Any], json: bool) -> None:
