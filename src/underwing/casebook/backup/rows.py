@@ -56,7 +56,7 @@ def dump(database: Database) -> Iterator[tuple[str, bytes, int]]:
     """(table, piece, its rows) of all there is. Call it within a snapshot."""
     for known in tables_of(database):
         plain = _plain(known)
-        names = [one.name for one in plain.columns]
+        names = [str(one.name) for one in plain.columns]
         with database.connection() as connection:
             result = connection.execute(select(plain).execution_options(yield_per=200))
             held: list[list[Any]] = []
