@@ -141,14 +141,14 @@ def fill(service: Console) -> None:
     lines.append({"type": "account", "id": "a", "declared_age": 40, "minor": False})
     for number, text in enumerate(story):
         sender, to = ("k", "a") if text in CALM and number % 2 else ("a", "k")
-        lines.append(event(number, text, **_said(number, sender, to)))
+        lines.append(event(number, text, **said_at(number, sender, to)))
     for number, text in enumerate(STORY[:4], 100):
-        lines.append(event(number, text, **_said(number, "a", "k2")))
+        lines.append(event(number, text, **said_at(number, "a", "k2")))
     hostile = (HOSTILE, BIDI, LONG, *STORY)
     for number, text in enumerate(hostile, 200):
-        lines.append(event(number, text, **_said(number, HOSTILE[:60] + "b", HOSTILE[:64])))
+        lines.append(event(number, text, **said_at(number, HOSTILE[:60] + "b", HOSTILE[:64])))
     for number, text in enumerate(STORY, 300):
-        lines.append(event(number, text, **_said(number, "stranger\u202e", "child\u202ename")))
+        lines.append(event(number, text, **said_at(number, "stranger\u202e", "child\u202ename")))
     lines.append(
         {"type": "user_report", "id": "r1", "at": "2026-01-01T12:00:00Z", "from": "k", "to": "mean", "reason": HOSTILE[:60]}
     )  # fmt: skip
@@ -158,7 +158,8 @@ def fill(service: Console) -> None:
         post(client, *lines)
 
 
-def _said(number: int, sender: str, to: str) -> dict[str, Any]:
+def said_at(number: int, sender: str, to: str) -> dict[str, Any]:
+    """What makes `event` a message between two accounts, some minutes past noon."""
     return {
         "from": sender, "to": [to], "conversation": f"{sender}-{to}"[:64],
         "at": f"2026-01-01T12:{number % 60:02d}:00Z",
