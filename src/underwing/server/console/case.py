@@ -10,6 +10,7 @@ from underwing.casebook.cases.book import Shown
 from underwing.casebook.people import May, Member, may
 from underwing.model import Decision
 from underwing.server.console.desk import Desk
+from underwing.server.console.media import strip
 from underwing.server.console.render import render
 from underwing.server.console.site import Site, View
 from underwing.server.console.sphere import Sphere, sphere
@@ -39,7 +40,6 @@ class Reading(Struct, frozen=True, kw_only=True):
     ties: list[tuple[str, int, str]]
     """(kind, how many events, one of the earlier events that they share it with)."""
     picture: Sphere
-    media: list[Item]
     actions: Counter[str]
     withheld: Counter[str]
     help: list[str]
@@ -91,9 +91,6 @@ def read(desk: Desk, member: Member, number: int, start: int | None) -> Reading:
         line=timeline(book.said(number), items, decisions, start),
         ties=_ties(items),
         picture=sphere(book.network(case=number)),
-        media=[item for item in items if any(tie.kind in ("media", "entry") for tie in item.found.ties)][
-            :_PART
-        ],
         actions=Counter(action for decision in decisions for action in decision.actions),
         withheld=Counter(action for decision in decisions for action in decision.withheld),
         help=list(dict.fromkeys(account for decision in decisions for account in decision.help)),
@@ -142,9 +139,10 @@ async def show(desk: Desk, visit: Visit, number: str) -> Response:
     if case.state == "merged" and case.into is not None:
         return visit.redirect(f"/console/cases/{case.into}", "case.was_merged", case.id)
     reading = await visit.work(read, desk, visit.member, case.id, _start(visit))
+    files = await strip(desk, visit, case.id)
     return render(
-        visit, "case.html.j2", reading=reading, case=reading.case, asked=asked(reading), outcomes=tuple(OUTCOMES),
-        can=can(reading, visit), role_order=ROLES, most_people=MOST_PEOPLE,
+        visit, "case.html.j2", reading=reading, files=files, case=reading.case, asked=asked(reading),
+        outcomes=tuple(OUTCOMES), can=can(reading, visit), role_order=ROLES, most_people=MOST_PEOPLE,
     )  # fmt: skip
 
 

@@ -8,10 +8,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TypeVar
 
+from underwing.casebook.appeals import Appeals
+from underwing.casebook.care import Care
 from underwing.casebook.cases import Casebook
 from underwing.casebook.people import May, Member, may
 from underwing.engine import Runner
+from underwing.media.still import Still, Wish
+from underwing.server.console.behind import Behind
 from underwing.server.console.guests import DEMO, Guests
+from underwing.server.console.stills import Draw, Stills
 from underwing.server.http import Refusal
 from underwing.server.settings import Settings
 
@@ -45,6 +50,14 @@ class Desk:
         self.guests = Guests()
         self.home: Any = None
         """The vault's home, or None where there is none."""
+        self.behind = Behind()
+        """What only the pages about banks, policies and the service ask for."""
+        self.care: Care | None = None
+        """The files of cases and what looking at them costs, or None while it is not there."""
+        self.appeals: Appeals | None = None
+        self.stills = Stills(self._draw, lambda: self.clock())
+        """Stills of files that were asked for."""
+        self._drawer: Draw | None = None
         self._book: Casebook | None = None
         self._database: Any = None
         self._people: Any = None
@@ -60,8 +73,13 @@ class Desk:
         custody: Any = None,
         home: Any = None,
         engine: EngineCall | None = None,
+        care: Care | None = None,
+        appeals: Appeals | None = None,
+        draw: Draw | None = None,
     ) -> None:
         """Hand over what has been loaded; what is not given stays as it is."""
+        self.care, self.appeals = care or self.care, appeals or self.appeals
+        self._drawer = draw or self._drawer
         self._book = book or self._book
         self._database = database or self._database
         self._people = people or self._people
@@ -100,6 +118,9 @@ class Desk:
         """
         result: T = await _there(self._engine)(function)
         return result
+
+    async def _draw(self, data: bytes, wish: Wish) -> Still:
+        return await _there(self._drawer)(data, wish)
 
     def transaction(self) -> AbstractContextManager[None]:
         """One transaction of the casebook: an act and the record of it stand or fall together."""
