@@ -172,6 +172,8 @@ SAMPLES = {
     "/console/cases/{case}": "/console/cases/1",
     "/console/cases/{case}/why/{event}": "/console/cases/1/why/m9",
     "/console/cases/{case}/split": "/console/cases/1/split",
+    "/console/accounts": "/console/accounts?id=a",
+    "/console/accounts/{id}": "/console/accounts/a",
 }
 """A path that can be looked at, for each that has parts in braces."""
 NOT_WALKED = ("/console/enter",)
