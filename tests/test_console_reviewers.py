@@ -11,7 +11,7 @@ CASES, REVIEWERS = 60, 10
 
 
 def work(service: Console, member: Member, seed: int) -> list[tuple[int, str]]:
-    """Take, sometimes give back, note and close until nothing waits; what this member was told is closed, with its reason."""
+    """Take, sometimes give back, close until nothing waits; what this member was told is closed, with its reason."""
     chance, done = random.Random(seed), list[tuple[int, str]]()
     with service.browser(member) as client:
         while True:
@@ -27,7 +27,9 @@ def work(service: Console, member: Member, seed: int) -> list[tuple[int, str]]:
                 assert client.act(case, "release").status_code == 303
                 continue
             reason = f"{member.id} decided {number}"
-            answer = client.act(case, "close", outcome=chance.choice(["harm", "no_harm", "unclear"]), reason=reason)
+            answer = client.act(
+                case, "close", outcome=chance.choice(["harm", "no_harm", "unclear"]), reason=reason
+            )
             assert answer.status_code == 303, answer.text
             done.append((number, reason))
 
@@ -44,7 +46,8 @@ def test_ten_reviewers_on_one_queue(filled: Console) -> None:
     for number in range(CASES - 2):
         filled.book.open("x", "why", target=f"t{number}")
     members = [
-        Member(id=f"r{n}", name=f"r{n}", shown=f"R{n}", role="reviewer" if n % 2 else "senior") for n in range(REVIEWERS)
+        Member(id=f"r{n}", name=f"r{n}", shown=f"R{n}", role="reviewer" if n % 2 else "senior")
+        for n in range(REVIEWERS)
     ]
     with ThreadPoolExecutor(REVIEWERS) as pool:
         told = [one for part in pool.map(lambda m: work(filled, m, int(m.id[1:])), members) for one in part]
