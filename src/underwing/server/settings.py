@@ -58,6 +58,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Whether `/metrics` needs no key from this machine, while the service listens on loopback only."""
     https: bool = False
     """Whether a proxy in front speaks HTTPS: cookies become Secure, and HSTS is sent."""
+    proxies: str = "127.0.0.1 ::1"
+    """Addresses of proxies in front (between blanks), whose `X-Forwarded-For` is believed."""
+    session_idle_minutes: Annotated[int, Meta(ge=1, le=60)] = 30
+    """How long a session of the console lives without a request."""
+    session_hours: Annotated[int, Meta(ge=1, le=24)] = 12
+    """How long a session of the console lives at most."""
+    second: str = ""
+    """A TOML file of acts that take a second person, laid over the shipped one."""
+    oidc: str = ""
+    """A TOML file about an identity provider (OpenID Connect); empty means local accounts only."""
     ticket: str = ""
     """A sign-in ticket for the page, good for one use: `/?key=<ticket>`. At least 32 characters."""
     url_lists: str = ""

@@ -161,6 +161,10 @@ class Own(Entrance):
     def _hash(self, password: str, member: Member) -> str:
         return self._hasher.make(phrases.check(password, member.name, member.shown))
 
+    def is_local(self, member: Member) -> bool:
+        """Whether a member signs in with a pass-phrase here."""
+        return bool(self._members.row(member.id).password)
+
     # -- sessions and language --------------------------------------------------------------------------
 
     def sessions(self, member: Member) -> list[Session]:

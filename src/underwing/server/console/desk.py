@@ -13,6 +13,7 @@ from underwing.casebook.people import Member
 from underwing.engine import Runner
 from underwing.server.console.guests import Guests
 from underwing.server.http import Refusal
+from underwing.server.oidc import Flow
 from underwing.server.settings import Settings
 
 T = TypeVar("T")
@@ -45,6 +46,8 @@ class Desk:
         self.guests = Guests()
         self.home: Any = None
         """The vault's home, or None where there is none."""
+        self.oidc: Flow | None = None
+        """Sign-ins through an identity provider, where the settings name one."""
         self._book: Casebook | None = None
         self._database: Any = None
         self._people: Any = None

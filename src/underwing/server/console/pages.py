@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 
-from underwing.server.console import home
+from underwing.server.console import home, me, members, requests, sign_in
 from underwing.server.console.desk import Desk
 from underwing.server.console.site import Site
 
 PAGES: tuple[Callable[[Site, Desk], None], ...] = (
     home.lay,
+    members.lay,
+    me.lay,
+    requests.lay,
+    sign_in.lay,
 )  # fmt: skip
 """In the order of the menu."""
 
