@@ -2,12 +2,36 @@
 
 from collections.abc import Callable
 
-from underwing.server.console import home, me, members, requests, sign_in
+from underwing.server.console import (
+    account,
+    care,
+    case,
+    case_acts,
+    home,
+    insights,
+    live,
+    me,
+    media,
+    members,
+    policies,
+    queue,
+    requests,
+    sign_in,
+)
 from underwing.server.console.desk import Desk
 from underwing.server.console.site import Site
 
 PAGES: tuple[Callable[[Site, Desk], None], ...] = (
     home.lay,
+    queue.lay,
+    case.lay,
+    case_acts.lay,
+    live.lay,
+    account.lay,
+    policies.lay,
+    insights.lay,
+    media.lay,
+    care.lay,
     members.lay,
     me.lay,
     requests.lay,
