@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert
 
 from underwing.casebook.custody import Custody
 from underwing.casebook.database import Database
+from underwing.casebook.keys import Keys
 from underwing.casebook.people import phrases
 from underwing.casebook.people.entrance import Clock
 from underwing.casebook.people.hashing import Hasher
@@ -18,7 +19,6 @@ from underwing.casebook.people.second import Request, Second
 from underwing.casebook.people.sessions import Span, digest
 from underwing.casebook.people.tables import INVITATIONS, RECOVERY
 from underwing.casebook.people.values import Member, PeopleError, Role, Standing
-from underwing.casebook.vault.keys import Keys
 
 INVITATION_SECONDS = 72 * 3_600
 

@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import select, update
 
 from underwing.casebook.database import Database
+from underwing.casebook.keys import Keys
 from underwing.casebook.people.tables import MEMBERS
-from underwing.casebook.vault.keys import Keys
 
 
 class SealedSecrets:

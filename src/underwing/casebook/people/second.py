@@ -116,6 +116,9 @@ class Second:
         now, rule = self._now, self.rules.acts.get(what, Act(needs=True))
         with self._database.transaction():
             self._expire(now)
+            asker = self._members.get(by)
+            if asker is None or not asker.active:
+                raise SecondError("only somebody with an account can ask for this", "no_account")
             if not any(self._objection(about, by, other) is None for other in self._members.all()):
                 raise SecondError(
                     "this takes a second person and nobody here could be it: give another member the role senior",

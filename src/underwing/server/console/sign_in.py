@@ -96,11 +96,13 @@ async def sign_in(door: Doorman, visit: Visit) -> Response:
         )
     if isinstance(made, Refused):
         return _form(door.desk, visit, *refused(visit, made), name=form.get("name", ""))
-    return begun(visit, made)
+    return await begun(door.people, visit, made)
 
 
-def begun(visit: Visit, session: Session) -> Response:
-    """Take a new session's cookie along: to the console, or to the second factor."""
+async def begun(people: People, visit: Visit, session: Session) -> Response:
+    """Take a new session's cookie along: to the console, or to the second factor. The one before in this browser ends."""
+    if visit.token:
+        await visit.work(people.sign_out, visit.token)
     return visit.redirect(
         "/console/" if session.complete else ENROL, "", "", visit.session_cookie(session.token)
     )
@@ -152,7 +154,7 @@ async def join(door: Doorman, visit: Visit) -> Response:
         return await _joining(door, visit, secret, 400, told(visit, error))
     if isinstance(made, Refused):
         return await _joining(door, visit, secret)
-    return begun(visit, made)
+    return await begun(door.people, visit, made)
 
 
 # -- the second factor ----------------------------------------------------------------------------------
