@@ -10,9 +10,13 @@ from underwing.server.console import (
     home,
     insights,
     live,
+    me,
     media,
+    members,
     policies,
     queue,
+    requests,
+    sign_in,
 )
 from underwing.server.console.desk import Desk
 from underwing.server.console.site import Site
@@ -28,6 +32,10 @@ PAGES: tuple[Callable[[Site, Desk], None], ...] = (
     insights.lay,
     media.lay,
     care.lay,
+    members.lay,
+    me.lay,
+    requests.lay,
+    sign_in.lay,
 )  # fmt: skip
 """In the order of the menu."""
 

@@ -41,6 +41,7 @@ Told = list[tuple[Decision, Sides]]
 def lay(site: Site, desk: Desk) -> None:
     """Lay the pages about policies."""
     site.nav("know", "/console/policies", "policies.nav", May.see_policies, "p")
+    desk.carry(ACT, partial(carry_out, desk))
     site.add("/console/policies", GET=View("policies", partial(overview, desk), May.see_policies))
     site.add("/console/policies/shadow", GET=View("shadow", partial(shadow, desk), May.see_policies))
     site.add(
