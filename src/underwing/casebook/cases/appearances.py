@@ -25,7 +25,11 @@ def appearances(database: Database, account: str, most: int = MOST) -> list[Appe
     """The newest cases of an account, the newest first."""
     c = cases.c
     newest = (
-        select(people.c.case_id).where(people.c.account == account).distinct().order_by(people.c.case_id.desc()).limit(most)
+        select(people.c.case_id)
+        .where(people.c.account == account)
+        .distinct()
+        .order_by(people.c.case_id.desc())
+        .limit(most)
     ).subquery()
     rows = database.rows(
         select(c.id, c.state, c.priority, c.opened, c.outcome, people.c.role)
