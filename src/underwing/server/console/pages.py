@@ -4,15 +4,20 @@ from collections.abc import Callable
 
 from underwing.server.console import (
     account,
+    banks,
     care,
     case,
     case_acts,
+    custody,
+    exchanges,
     home,
     insights,
     live,
     media,
+    packs,
     policies,
     queue,
+    service,
 )
 from underwing.server.console.desk import Desk
 from underwing.server.console.site import Site
@@ -25,7 +30,12 @@ PAGES: tuple[Callable[[Site, Desk], None], ...] = (
     live.lay,
     account.lay,
     policies.lay,
+    packs.lay,
     insights.lay,
+    custody.lay,
+    banks.lay,
+    exchanges.lay,
+    service.lay,
     media.lay,
     care.lay,
 )  # fmt: skip
