@@ -6,6 +6,7 @@ from argon2 import PasswordHasher
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
+from underwing.casebook.vault.keys import KeyRefused
 
 from people_cases import ADDRESS, PHRASE, QUICK, PlainKeys, Rig
 from underwing.casebook.database import Database
@@ -13,7 +14,6 @@ from underwing.casebook.people import Identity, Member, PeopleError, Refused, Se
 from underwing.casebook.people.hashing import Hasher
 from underwing.casebook.people.sessions import MOST, UNFINISHED_SECONDS
 from underwing.casebook.people.tables import INVITATIONS, MEMBERS, RECOVERY, SESSIONS
-from underwing.casebook.vault.keys import KeyRefused
 
 
 @pytest.fixture

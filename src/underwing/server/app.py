@@ -36,6 +36,7 @@ from underwing.server.logs import FLUSH_SECONDS, flush, note
 from underwing.server.media.surfaces import Surfaces
 from underwing.server.metrics import CONTENT_TYPE, Metrics
 from underwing.server.openapi import describe
+from underwing.server.people import load_flow, load_people
 from underwing.server.recent import recent
 from underwing.server.routes import DECISIONS, EVENTS, EXPLAIN, OPERATE, Route, Routes
 from underwing.server.settings import Settings
@@ -70,6 +71,7 @@ class App:
         if settings.ticket:
             self.desk.guests.invite(ticket=settings.ticket)
         """What the console's pages work with."""
+        self.desk.oidc = load_flow(settings)
         self.site = console(self.desk)
         self.site.on_fault = self.metrics.faults.labels("request").inc
         self._media = Surfaces(settings, self.metrics, lambda: self._ready)
@@ -121,6 +123,8 @@ class App:
             book=casework.book if casework else None,
             engine=lambda function: self._ready.call(partial(function, runner)),
         )
+        if casework is not None:
+            self.desk.attach(people=load_people(settings, casework.home, self.desk.clock))
         self._events = Events(ingest, self.metrics, self._rates, settings, self._send)
         if settings.url_lists:
             self._lists = lists = UrlLists(settings.url_lists)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, ValidationError, convert, structs
 
+from underwing.casebook.vault.place import vault_beside
 from underwing.server.media.remote import prefixes_of
 
 PREFIX = "UNDERWING_"
@@ -58,6 +59,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Whether `/metrics` needs no key from this machine, while the service listens on loopback only."""
     https: bool = False
     """Whether a proxy in front speaks HTTPS: cookies become Secure, and HSTS is sent."""
+    proxies: str = "127.0.0.1 ::1"
+    """Addresses of proxies in front (between blanks), whose `X-Forwarded-For` is believed."""
+    session_idle_minutes: Annotated[int, Meta(ge=1, le=60)] = 30
+    """How long a session of the console lives without a request."""
+    session_hours: Annotated[int, Meta(ge=1, le=24)] = 12
+    """How long a session of the console lives at most."""
+    second: str = ""
+    """A TOML file of acts that take a second person, laid over the shipped one."""
+    oidc: str = ""
+    """A TOML file about an identity provider (OpenID Connect); empty means local accounts only."""
     ticket: str = ""
     """A ticket that opens the console once, as a senior reviewer: `/?key=<ticket>`. At least 32 characters."""
     url_lists: str = ""
@@ -85,13 +96,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     media_sources: str = ""
     """Prefixes of URLs (between blanks) that the HMA-compatible routes may fetch files from; empty means none."""
     casebook: str = ""
-    """The casebook's SQLite file; empty means beside the database, `off` means none."""
+    """The casebook: a SQLite file or `postgresql://user:password@host/name`; empty means a file beside the database, `off`
+    means none."""
+    vault: str = ""
+    """The directory of the evidence vault, made when missing; empty means `vault` beside the casebook."""
     regions: str = ""
     """A TOML file of regions (clocks, context); empty means the shipped one."""
     context: bool = True
     """Whether the last messages of each conversation wait, encrypted, to be sealed into a case."""
     context_key: str = ""
-    """The file of the context's key, made when missing; empty means `keys/context.key` beside the casebook."""
+    """The file of the waiting context's key, made when missing; empty means `keys/context.key` beside the database."""
     page_webhook: str = ""
     """An address that is told, again and again, that a case waits; signed with `page_secret`."""
     page_secret: str = ""
@@ -121,11 +135,30 @@ class Settings(Struct, frozen=True, kw_only=True):
         return Path(self.receipt_key) if self.receipt_key else Path(self.database).with_name("receipts.pem")
 
     @property
-    def casebook_path(self) -> Path | None:
-        """The casebook's file, or None when it is off."""
+    def casebook_address(self) -> str | None:
+        """The casebook's file or its address in PostgreSQL, or None when it is off."""
         if self.casebook == "off":
             return None
-        return Path(self.casebook) if self.casebook else Path(self.database).with_suffix(".casebook.db")
+        return self.casebook or str(Path(self.database).with_suffix(".casebook.db"))
+
+    @property
+    def vault_directory(self) -> Path:
+        """Where the vault is."""
+        return vault_beside(self.casebook_address or self.database, self.vault, Path(self.database))
+
+    @property
+    def context_file(self) -> Path:
+        """Where the context waits."""
+        return Path(self.database).with_suffix(".context.db")
+
+    @property
+    def context_key_file(self) -> Path:
+        """Where the key of the context that waits is."""
+        return (
+            Path(self.context_key)
+            if self.context_key
+            else Path(self.database).parent / "keys" / "context.key"
+        )
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None, **given: Any) -> "Settings":

@@ -125,7 +125,7 @@ def merge(rows: Rows, clocks: Regions, into: int, other: int, who: str, why: str
         case, gone = _free(find(rows, into), who), _free(find(rows, other), who)
         if case.test != gone.test:
             raise CaseError("a test case and a real one do not belong together")
-        events = [item.found.event for item in rows.items(other)]
+        events = [item.found.event for item in rows.all_items(other)]
         rows.move(events, into)
         detail = {"why": _words(why, "the reason"), "other": other, "events": events, "gone": _before(gone)}
         _change(
@@ -158,7 +158,7 @@ def split(
     """
     with rows.transaction():
         case = _free(find(rows, id), who)
-        held = {item.found.event for item in rows.items(id)}
+        held = {item.found.event for item in rows.all_items(id)}
         chosen = list(dict.fromkeys(events))
         missing = [event for event in chosen if event not in held]
         if missing:
@@ -227,7 +227,7 @@ def _part(rows: Rows, clocks: Regions, what: str, id: int, detail: dict[str, Any
     else:
         if other.acted != detail["acted"] or other.state != "open":
             raise CaseError(f"case {other.id}, which was split off, has moved on; merge it instead")
-        rows.move([item.found.event for item in rows.items(other.id)], id)
+        rows.move([item.found.event for item in rows.all_items(other.id)], id)
         rows.rebuild(other.id, live=False)
         changes = {"state": "merged", "into": id, "items": 0}
     _change(rows, other, who, "undid", at, {"what": what, "case": id}, undoable=False, **changes)
@@ -238,7 +238,7 @@ def _reckoned(rows: Rows, clocks: Regions, case: Case, at: int) -> dict[str, Any
     count = rows.rebuild(case.id, live=True)
     said: list[int] = []
     regions: dict[str, None] = {}
-    for item in rows.items(case.id):
+    for item in rows.all_items(case.id):
         regions |= {item.found.region: None} if item.found.region else {}
         said += [] if item.found.said is None else [item.found.said]
     seen = [edge.priority for edge in rows.edges(case.id)]

@@ -13,11 +13,15 @@ from underwing.server.console import (
     home,
     insights,
     live,
+    me,
     media,
+    members,
     packs,
     policies,
     queue,
+    requests,
     service,
+    sign_in,
 )
 from underwing.server.console.desk import Desk
 from underwing.server.console.site import Site
@@ -38,6 +42,10 @@ PAGES: tuple[Callable[[Site, Desk], None], ...] = (
     service.lay,
     media.lay,
     care.lay,
+    members.lay,
+    me.lay,
+    requests.lay,
+    sign_in.lay,
 )  # fmt: skip
 """In the order of the menu."""
 
