@@ -86,15 +86,10 @@ def _without_password(text: str) -> str:
 def storage_of(settings: Settings) -> tuple[list[Stored], Disk | None]:
     """What the service's files take, and how much is free."""
     found = [_file("database", Path(settings.database)), _file("banks", settings.banks_file)]
-    casebook = settings.casebook_path
-    if casebook is not None and "://" not in str(casebook):
-        found += [
-            _file("casebook", casebook),
-            _file("context", casebook.with_name(f"{casebook.stem}.context.db")),
-        ]
-    vault = getattr(settings, "vault_directory", None)
-    if vault is not None:
-        found.append(_folder("vault", Path(vault)))
+    casebook = settings.casebook_address
+    if casebook is not None:
+        found += [_file("casebook", Path(casebook))] if "://" not in casebook else []
+        found += [_file("context", settings.context_file), _folder("vault", settings.vault_directory)]
     try:
         usage = shutil.disk_usage(Path(settings.database).absolute().parent)
         disk: Disk | None = Disk(usage.total, usage.free)
