@@ -10,6 +10,7 @@ from underwing.casebook.vault.keys import KeyRefused
 
 from people_cases import ADDRESS, PHRASE, QUICK, PlainKeys, Rig
 from underwing.casebook.database import Database
+from underwing.casebook.keys import KeyRefused
 from underwing.casebook.people import Identity, Member, PeopleError, Refused, Session, Span, totp
 from underwing.casebook.people.hashing import Hasher
 from underwing.casebook.people.sessions import MOST, UNFINISHED_SECONDS
