@@ -16,8 +16,10 @@ from casebook_cases import Clock
 from server_cases import Running, event, post
 from underwing.casebook.cases import Case, Casebook
 from underwing.casebook.context import ContextBuffer
+from underwing.casebook.database import Database
 from underwing.casebook.people import Member, Role, Whose
 from underwing.casebook.people.access import may
+from underwing.casebook.vault import Home
 from underwing.engine import Engine, Runner
 from underwing.server import Keys, Settings, create_app
 from underwing.server.casework import Casework
@@ -92,15 +94,13 @@ def console(engine: Engine, directory: Path, **settings: Any) -> Iterator[Consol
     set_up("info", log)
     clock = Clock()
     given = Settings(database=str(path), **settings)
-    with (
-        Runner(engine, path) as runner,
-        Keys(path) as keys,
-        Casebook(
-            directory / "casebook.db", clock=clock, context=ContextBuffer(directory / "context.db", b"k" * 32)
-        ) as book,
-    ):
+    database = Database(directory / "casebook.db")
+    home = Home.ensure(directory / "vault", database)
+    context = ContextBuffer(directory / "context.db", b"k" * 32)
+    book = Casebook(database, clock=clock, context=context, keys=home.keys)
+    with Runner(engine, path) as runner, Keys(path) as keys:
         app = create_app(None, keys, given)
-        work = Casework(book, runner)
+        work = Casework(book, home, runner, {})
 
         async def load() -> None:
             app.attach(runner, work)
@@ -114,6 +114,7 @@ def console(engine: Engine, directory: Path, **settings: Any) -> Iterator[Consol
             yield service
         finally:
             service.stop()
+            work.close()
 
 
 CALM = ["hello", "good night", "what did you get for question four", "see you tomorrow", "nice one", "lol ok"]

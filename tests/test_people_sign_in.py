@@ -6,14 +6,15 @@ from argon2 import PasswordHasher
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
+from underwing.casebook.vault.keys import KeyRefused
 
 from people_cases import ADDRESS, PHRASE, QUICK, PlainKeys, Rig
 from underwing.casebook.database import Database
+from underwing.casebook.keys import KeyRefused
 from underwing.casebook.people import Identity, Member, PeopleError, Refused, Session, Span, totp
 from underwing.casebook.people.hashing import Hasher
 from underwing.casebook.people.sessions import MOST, UNFINISHED_SECONDS
 from underwing.casebook.people.tables import INVITATIONS, MEMBERS, RECOVERY, SESSIONS
-from underwing.casebook.vault.keys import KeyRefused
 
 
 @pytest.fixture

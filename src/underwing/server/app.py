@@ -121,6 +121,9 @@ class App:
         )
         self.desk.attach(
             book=casework.book if casework else None,
+            database=casework.database if casework else None,
+            custody=casework.home.custody if casework else None,
+            home=casework.home if casework else None,
             engine=lambda function: self._ready.call(partial(function, runner)),
         )
         if casework is not None:

@@ -75,6 +75,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """A directory of URL lists that messages are held against; followed while the service runs."""
     banks: str = ""
     """The SQLite file with the banks; empty means `banks.db` beside the database."""
+    exchanges: str = ""
+    """The TOML file that names the exchanges (docs/exchanges.md), for the console to show and to ask; empty means none."""
     receipt_key: str = ""
     """The file with the key that signs receipts, made when missing; empty means `receipts.pem` beside the database."""
     media_max: _Positive = 64 * 1024 * 1024
