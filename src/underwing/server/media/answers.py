@@ -43,7 +43,8 @@ class MediaAnswer(Struct, frozen=True, kw_only=True):
 
     `frames` counts the frames of a film or an animation that were looked at, `duration` its seconds. `more` is how many
     further hits were not looked at. With an `error` it could not be checked and should stay held. `receipt` is a compact
-    JWS over the SHA-256 and the verdict.
+    JWS over the SHA-256 and the verdict. `evidence`: where the decision asks for a case, whether the bytes were sealed into
+    it (`kept`), still are being (`pending`), or were not (`missing`: keep them, and bring them again).
     """
 
     sha256: str
@@ -59,6 +60,7 @@ class MediaAnswer(Struct, frozen=True, kw_only=True):
     error: str | None
     decision: Decision | None
     receipt: str
+    evidence: Literal["kept", "missing", "pending"] | None = None
 
 
 class HashQuery(Struct, frozen=True, kw_only=True):
