@@ -84,7 +84,15 @@ def console(engine: Engine, directory: Path, **settings: Any) -> Iterator[Consol
 
 
 CALM = ["hello", "good night", "what did you get for question four", "see you tomorrow", "nice one", "lol ok"]
-STORY = ["so home alone ok", "dont tell", "picture of you", "everyone will see", "pay me", "come on", "camera on now"]
+STORY = [
+    "so home alone ok",
+    "dont tell",
+    "picture of you",
+    "everyone will see",
+    "pay me",
+    "come on",
+    "camera on now",
+]
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 BIDI = "dont tell \u202egnp.exe\u202c \u2066x\u2069 \u200b home alone"
 LONG = "x" * 19_000 + " dont tell " + "y" * 900

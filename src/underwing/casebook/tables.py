@@ -6,6 +6,7 @@ from underwing.casebook.cases import tables as cases
 from underwing.casebook.columns import METADATA
 from underwing.casebook.context import tables as context
 from underwing.casebook.custody import tables as custody
+from underwing.casebook.people import tables as people
 from underwing.casebook.vault import tables as vault
 
-__all__ = ["METADATA", "appeals", "care", "cases", "context", "custody", "vault"]
+__all__ = ["METADATA", "appeals", "care", "cases", "context", "custody", "people", "vault"]

@@ -14,6 +14,7 @@ from underwing.casebook.cases import Casebook
 from underwing.casebook.people import May, Member, may
 from underwing.engine import Runner
 from underwing.media.still import Still, Wish
+from underwing.server.console.behind import Behind
 from underwing.server.console.guests import DEMO, Guests
 from underwing.server.console.stills import Draw, Stills
 from underwing.server.http import Refusal
@@ -49,6 +50,8 @@ class Desk:
         self.guests = Guests()
         self.home: Any = None
         """The vault's home, or None where there is none."""
+        self.behind = Behind()
+        """What only the pages about banks, policies and the service ask for."""
         self.care: Care | None = None
         """The files of cases and what looking at them costs, or None while it is not there."""
         self.appeals: Appeals | None = None

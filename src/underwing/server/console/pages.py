@@ -2,7 +2,18 @@
 
 from collections.abc import Callable
 
-from underwing.server.console import care, case, case_acts, home, media, queue
+from underwing.server.console import (
+    account,
+    care,
+    case,
+    case_acts,
+    home,
+    insights,
+    live,
+    media,
+    policies,
+    queue,
+)
 from underwing.server.console.desk import Desk
 from underwing.server.console.site import Site
 
@@ -11,6 +22,10 @@ PAGES: tuple[Callable[[Site, Desk], None], ...] = (
     queue.lay,
     case.lay,
     case_acts.lay,
+    live.lay,
+    account.lay,
+    policies.lay,
+    insights.lay,
     media.lay,
     care.lay,
 )  # fmt: skip

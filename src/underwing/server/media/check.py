@@ -52,7 +52,7 @@ class Checks:
             event = event_of(request, upload, settings.max_ahead)
             if event is not None:
                 self._ingest()
-            checked = await desk.check(upload.data)
+            checked = await desk.check(upload.data, scored=True)
             decision, evidence = await self._decided(request, event, upload.data, checked)
         now = iso(time.time())
         hashes, found = checked.hashes, checked.found
@@ -68,7 +68,8 @@ class Checks:
         answer = MediaAnswer(
             sha256=hashes.sha256, sha1=hashes.sha1, md5=hashes.md5, size=hashes.size, type=hashes.type, pdq=hashes.pdq,
             frames=len(hashes.frames), duration=hashes.duration, matches=found.matches, more=found.more,
-            error=hashes.error, decision=decision, receipt=receipt, evidence=evidence,
+            error=hashes.error, score=hashes.score, unscored=hashes.unscored, decision=decision, receipt=receipt,
+            evidence=evidence,
         )  # fmt: skip
         return Response(msgspec.json.encode(answer))
 
@@ -80,7 +81,9 @@ class Checks:
             return None, None
         hashes = checked.hashes
         error = hashes.error[:500] if hashes.error else None
-        event = structs.replace(event, sha256=hashes.sha256, error=error, matches=list(checked.found.matches))
+        event = structs.replace(
+            event, sha256=hashes.sha256, error=error, matches=list(checked.found.matches), score=hashes.score
+        )
         decision = await self._decide(event)
         keeper = self._evidence()
         if keeper is None:

@@ -6,7 +6,7 @@ from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint
 from underwing.casebook.migrations.kinds import blob, flag, number, only, words
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 TABLES = ("care_exhibits", "care_looks", "care_enough")
 
 
