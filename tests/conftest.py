@@ -117,9 +117,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def book(tmp_path: Path, clock: Clock) -> Iterator[Casebook]:
-    with Casebook(tmp_path / "casebook.db", clock=clock) as made:
-        yield made
+def book(casebook_database: Database, clock: Clock) -> Casebook:
+    """Cases on each of the two databases."""
+    return Casebook(casebook_database, clock=clock)
 
 
 @pytest.fixture(scope="session")

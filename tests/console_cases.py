@@ -13,7 +13,9 @@ from casebook_cases import Clock
 from server_cases import Running, event, post
 from underwing.casebook.cases import Casebook
 from underwing.casebook.context import ContextBuffer
+from underwing.casebook.database import Database
 from underwing.casebook.people import Member, Role
+from underwing.casebook.vault import Home
 from underwing.engine import Engine, Runner
 from underwing.server import Keys, Settings, create_app
 from underwing.server.casework import Casework
@@ -63,12 +65,13 @@ def console(engine: Engine, directory: Path, **settings: Any) -> Iterator[Consol
     with (
         Runner(engine, path) as runner,
         Keys(path) as keys,
-        Casebook(
-            directory / "casebook.db", clock=clock, context=ContextBuffer(directory / "context.db", b"k" * 32)
-        ) as book,
     ):
+        database = Database(directory / "casebook.db")
+        home = Home.make(directory / "vault", database)
+        waiting = ContextBuffer(directory / "context.db", b"k" * 32)
+        book = Casebook(database, clock=clock, context=waiting, keys=home.keys)
         app = create_app(None, keys, given)
-        work = Casework(book, runner)
+        work = Casework(book, home, runner, {})
 
         async def load() -> None:
             app.attach(runner, work)
@@ -81,6 +84,7 @@ def console(engine: Engine, directory: Path, **settings: Any) -> Iterator[Consol
             yield service
         finally:
             service.stop()
+            work.close()
 
 
 CALM = ["hello", "good night", "what did you get for question four", "see you tomorrow", "nice one", "lol ok"]

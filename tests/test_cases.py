@@ -6,6 +6,7 @@ import pytest
 
 from casebook_cases import NOW, Clock, decision, put, report, said, sent
 from underwing.casebook.cases import Casebook, CaseError, Marks, Priority, findings
+from underwing.casebook.errors import CasebookError
 from underwing.model import Decision, MediaMatch, encode
 
 SHA = "ab" * 32
@@ -235,8 +236,8 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
 
     path = tmp_path / "other.db"
     sqlite3.connect(path).execute("CREATE TABLE t (x)")
-    with pytest.raises(CaseError, match="something else"):
+    with pytest.raises(CasebookError, match="another program"):
         Casebook(path)
     (tmp_path / "text.db").write_text("hello " * 1000)
-    with pytest.raises(CaseError, match="cannot be opened"):
+    with pytest.raises(CasebookError, match="cannot be opened"):
         Casebook(tmp_path / "text.db")

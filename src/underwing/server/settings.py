@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, ValidationError, convert, structs
 
+from underwing.casebook.vault.place import vault_beside
 from underwing.server.media.remote import prefixes_of
 
 PREFIX = "UNDERWING_"
@@ -83,13 +84,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     media_sources: str = ""
     """Prefixes of URLs (between blanks) that the HMA-compatible routes may fetch files from; empty means none."""
     casebook: str = ""
-    """The casebook's SQLite file; empty means beside the database, `off` means none."""
+    """The casebook: a SQLite file or `postgresql://user:password@host/name`; empty means a file beside the database, `off`
+    means none."""
+    vault: str = ""
+    """The directory of the evidence vault, made when missing; empty means `vault` beside the casebook."""
     regions: str = ""
     """A TOML file of regions (clocks, context); empty means the shipped one."""
     context: bool = True
     """Whether the last messages of each conversation wait, encrypted, to be sealed into a case."""
     context_key: str = ""
-    """The file of the context's key, made when missing; empty means `keys/context.key` beside the casebook."""
+    """The file of the waiting context's key, made when missing; empty means `keys/context.key` beside the database."""
     keep_media: bool = True
     """Whether a checked file is sealed into the vault when the decision about it asks for a case."""
     care: str = ""
@@ -127,11 +131,30 @@ class Settings(Struct, frozen=True, kw_only=True):
         return Path(self.receipt_key) if self.receipt_key else Path(self.database).with_name("receipts.pem")
 
     @property
-    def casebook_path(self) -> Path | None:
-        """The casebook's file, or None when it is off."""
+    def casebook_address(self) -> str | None:
+        """The casebook's file or its address in PostgreSQL, or None when it is off."""
         if self.casebook == "off":
             return None
-        return Path(self.casebook) if self.casebook else Path(self.database).with_suffix(".casebook.db")
+        return self.casebook or str(Path(self.database).with_suffix(".casebook.db"))
+
+    @property
+    def vault_directory(self) -> Path:
+        """Where the vault is."""
+        return vault_beside(self.casebook_address or self.database, self.vault, Path(self.database))
+
+    @property
+    def context_file(self) -> Path:
+        """Where the context waits."""
+        return Path(self.database).with_suffix(".context.db")
+
+    @property
+    def context_key_file(self) -> Path:
+        """Where the key of the context that waits is."""
+        return (
+            Path(self.context_key)
+            if self.context_key
+            else Path(self.database).parent / "keys" / "context.key"
+        )
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None, **given: Any) -> "Settings":

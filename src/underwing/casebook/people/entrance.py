@@ -12,6 +12,7 @@ from sqlalchemy import func, select, update
 
 from underwing.casebook.custody import Custody
 from underwing.casebook.database import Database
+from underwing.casebook.keys import Keys
 from underwing.casebook.people import totp
 from underwing.casebook.people.audit import NOBODY, note
 from underwing.casebook.people.hashing import Hasher
@@ -21,7 +22,6 @@ from underwing.casebook.people.sessions import Sessions, Span
 from underwing.casebook.people.tables import MEMBERS, RECOVERY
 from underwing.casebook.people.throttle import Throttle
 from underwing.casebook.people.values import Member, PeopleError, Refused, Role, Session
-from underwing.casebook.vault.keys import Keys
 
 Clock = Callable[[], float]
 

@@ -5,13 +5,13 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select
 
+from underwing.casebook.keys import Keys
 from underwing.casebook.people import phrases
 from underwing.casebook.people.members import checked
 from underwing.casebook.people.own import Own
 from underwing.casebook.people.sessions import digest
 from underwing.casebook.people.tables import INVITATIONS, MEMBERS, RECOVERY
 from underwing.casebook.people.values import Member, PeopleError, Role, Standing
-from underwing.casebook.vault.keys import Keys
 
 INVITATION_SECONDS = 72 * 3_600
 

@@ -1,4 +1,5 @@
-"""A vault's home: the directory with its settings, its database and (unless told otherwise) its keys and objects."""
+"""A vault's home: the directory with its settings and (unless told otherwise) its keys and objects. What is known of them
+lies in the casebook's database."""
 
 import tomllib
 from collections.abc import Iterator
@@ -9,12 +10,15 @@ import msgspec
 from msgspec import Struct, field
 
 from underwing.casebook import times
+from underwing.casebook.context import Sealed
+from underwing.casebook.context import tables as context_tables
 from underwing.casebook.custody import Custody, Problem, Proof, Signer, Verifier, read_published, verify
 from underwing.casebook.custody.checkpoints import Checkpoint
 from underwing.casebook.database import CasebookError, Database
+from underwing.casebook.keys import KeyFile, Keys
 from underwing.casebook.private import write_private
+from underwing.casebook.vault import tables
 from underwing.casebook.vault.keeping import Keeping
-from underwing.casebook.vault.keys import KeyFile, Keys
 from underwing.casebook.vault.retention import load_retention
 from underwing.casebook.vault.store import ObjectStore
 from underwing.casebook.vault.vault import Vault
@@ -45,7 +49,7 @@ class VaultSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Home:
-    """Everything of one vault, opened. What a process that died had begun is finished first.
+    """Everything of one vault, opened over the casebook's database. What a process that died had begun is finished first.
 
     `resume=False` is for looking only: everything stays as it lies, and a damaged log is `verify`'s to name.
 
@@ -56,6 +60,7 @@ class Home:
     def __init__(
         self,
         directory: Path,
+        database: Database,
         *,
         clock: times.Clock = times.now,
         keys: Keys | None = None,
@@ -71,11 +76,10 @@ class Home:
         )
         self.clock = clock
         self.retention = load_retention(directory / settings.retention if settings.retention else None)
-        self.database = Database(directory / "vault.db")
+        self.directory, self.database = directory, database
         self.custody = Custody(self.database, self.signer, clock)
         opened = next(self.custody.records(), None) if resume else None
         if opened and opened.facts.get("key") != self.signer.public:
-            self.close()
             raise CasebookError(
                 f"{directory / settings.signing_key} is not the key that this custody log was opened with"
             )
@@ -88,6 +92,7 @@ class Home:
     def make(
         cls,
         directory: Path,
+        database: Database,
         *,
         store: str = "objects",
         key_file: str = "vault.key",
@@ -97,11 +102,13 @@ class Home:
         """A new vault: directory (mode 0700), settings, and the two keys where there are none yet.
 
         Raises:
-            CasebookError: there is one already, or a file cannot be written.
+            CasebookError: there is one already, the casebook belongs to another, or a file cannot be written.
         """
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if (directory / SETTINGS).exists():
             raise CasebookError(f"{directory} holds a vault already")
+        if next(Custody(database, Signer.made()).entries(), None) is not None:
+            raise CasebookError(f"{database.name} has a vault, which is not at {directory}; say where it is")
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (directory / key_file).exists():
             KeyFile.make(directory / key_file)
         if not (directory / signing_key).exists():
@@ -111,17 +118,25 @@ class Home:
             store=store, key_file=key_file, signing_key=signing_key, options=lines
         )
         write_private(directory / SETTINGS, filled.encode())
-        return cls(directory)
+        return cls(directory, database)
 
-    def close(self) -> None:
-        """Close the database."""
-        self.database.close()
+    @classmethod
+    def ensure(cls, directory: Path, database: Database) -> "Home":
+        """The vault in a directory, made where there is none."""
+        return (cls if (directory / SETTINGS).exists() else cls.make)(directory, database)
 
-    def __enter__(self) -> "Home":
-        return self
+    def rewrap(self, keys: Keys, *, by: str, reason: str) -> int:
+        """Wrap the keys of all cases and of all sealed context by another key-encryption key; how many there were.
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        Raises:
+            CasebookError: it is the same key, or one of them is not opened by the key at hand; nothing is changed then.
+        """
+        with self.database.transaction():
+            count = self.vault.rewrap(keys, by=by, reason=reason)
+            count += Sealed(self.database, self.keys).rewrap(keys)
+        self.database.forget(tables.case_keys, context_tables.seals)
+        self.keys = keys
+        return count
 
     def verify(
         self, published: tuple[Path, ...] = (), public_key: str = "", contents: bool = True
@@ -142,16 +157,16 @@ class Home:
 
 
 def prove_log(
-    database: Path, public_key: str, published: tuple[Path, ...] = (), clock: times.Clock = times.now
+    where: str, public_key: str, published: tuple[Path, ...] = (), clock: times.Clock = times.now
 ) -> Proof:
-    """Prove the log in a copy of `vault.db` with nothing but its public key.
+    """Prove the log in a casebook, or in a copy of one, with nothing but its public key.
 
     Raises:
         CasebookError: a file that cannot be read, or no such key.
     """
-    if not database.is_file():
-        raise CasebookError(f"{database}: no such file")
-    opened = Database(database)
+    if "://" not in where and not Path(where).is_file():
+        raise CasebookError(f"{where}: no such file")
+    opened = Database(where, migrate=False)
     try:
         return _prove(Custody(opened, Signer.made(), clock), Verifier(public_key), published, clock())
     finally:

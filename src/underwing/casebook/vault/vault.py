@@ -18,13 +18,12 @@ import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 
+from underwing.casebook import keys as wrapping
 from underwing.casebook import times
 from underwing.casebook.custody import Custody
 from underwing.casebook.database import CasebookError, Database
-from underwing.casebook.vault import keys as wrapping
-from underwing.casebook.vault import tables
+from underwing.casebook.keys import Keys
 from underwing.casebook.vault.index import Index, Stored
-from underwing.casebook.vault.keys import Keys
 from underwing.casebook.vault.retention import ObjectKind, check_regions
 from underwing.casebook.vault.seal import OVERHEAD, SEGMENT_BYTES, BrokenSeal, seal, segments, unseal
 from underwing.casebook.vault.store import Exists, Missing, ObjectStore, StoreFailed
@@ -223,7 +222,6 @@ class Vault:
             facts: dict[str, int | str | bool] = {"old": self._keys.id, "new": keys.id}
             self.custody.append("key-changed", by, reason=reason, facts=facts)
         self._keys = keys
-        self.database.forget(tables.case_keys)
         return len(cases)
 
     def resume(self) -> None:
