@@ -38,7 +38,7 @@ def test_a_ticket_opens_one_session(service: Console) -> None:
         assert (answer.status_code, answer.headers["location"]) == (303, "/console/")
         cookie = answer.headers["set-cookie"]
         assert "HttpOnly" in cookie
-        assert "SameSite=Lax" in cookie
+        assert "SameSite=Strict" in cookie
         assert "Demo" in client.get("/console/").text
         assert client.get(path).status_code == 401
         assert client.get("/console").headers["location"] == "/console/"

@@ -59,12 +59,24 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Whether `/metrics` needs no key from this machine, while the service listens on loopback only."""
     https: bool = False
     """Whether a proxy in front speaks HTTPS: cookies become Secure, and HSTS is sent."""
+    proxies: str = "127.0.0.1 ::1"
+    """Addresses of proxies in front (between blanks), whose `X-Forwarded-For` is believed."""
+    session_idle_minutes: Annotated[int, Meta(ge=1, le=60)] = 30
+    """How long a session of the console lives without a request."""
+    session_hours: Annotated[int, Meta(ge=1, le=24)] = 12
+    """How long a session of the console lives at most."""
+    second: str = ""
+    """A TOML file of acts that take a second person, laid over the shipped one."""
+    oidc: str = ""
+    """A TOML file about an identity provider (OpenID Connect); empty means local accounts only."""
     ticket: str = ""
     """A ticket that opens the console once, as a senior reviewer: `/?key=<ticket>`. At least 32 characters."""
     url_lists: str = ""
     """A directory of URL lists that messages are held against; followed while the service runs."""
     banks: str = ""
     """The SQLite file with the banks; empty means `banks.db` beside the database."""
+    exchanges: str = ""
+    """The TOML file that names the exchanges (docs/exchanges.md), for the console to show and to ask; empty means none."""
     receipt_key: str = ""
     """The file with the key that signs receipts, made when missing; empty means `receipts.pem` beside the database."""
     media_max: _Positive = 64 * 1024 * 1024
@@ -94,6 +106,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Whether the last messages of each conversation wait, encrypted, to be sealed into a case."""
     context_key: str = ""
     """The file of the waiting context's key, made when missing; empty means `keys/context.key` beside the database."""
+    keep_media: bool = True
+    """Whether a checked file is sealed into the vault when the decision about it asks for a case."""
+    care: str = ""
+    """A TOML file of limits (how much a person may look at, breaks) laid over the shipped one."""
+    appeal_webhook: str = ""
+    """An address that is told how an appeal ended; signed with `appeal_secret`."""
+    appeal_secret: str = ""
+    """The secret of that webhook, at least 24 characters."""
     page_webhook: str = ""
     """An address that is told, again and again, that a case waits; signed with `page_secret`."""
     page_secret: str = ""
@@ -185,6 +205,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             raise SettingsError(
                 "page_secret: use at least 24 random characters, it signs what the webhook is told"
             )
+        if settings.appeal_webhook and len(settings.appeal_secret) < 24:
+            raise SettingsError("appeal_secret: use at least 24 random characters, it signs what is told")
         if settings.page_mail and not (settings.page_from and settings.page_to):
             raise SettingsError("page_from, page_to: say who sends pages by e-mail and who gets them")
         return settings
