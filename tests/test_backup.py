@@ -20,7 +20,7 @@ from casebook_cases import Clock, put, said
 from postgres_server import Server
 from underwing.casebook import times
 from underwing.casebook.backup import BackupError, Brought, Places, archive, bring, take
-from underwing.casebook.backup.rows import tables_of
+from underwing.casebook.backup.rows import plain_of, tables_of
 from underwing.casebook.cases import Casebook
 from underwing.casebook.context import ContextBuffer
 from underwing.casebook.database import Database
@@ -101,7 +101,7 @@ class Office:
 
 def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     return {
-        table.name: sorted((tuple(row) for row in database.rows(select(table))), key=repr)
+        table.name: sorted((tuple(row) for row in database.rows(select(plain_of(table)))), key=repr)
         for table in tables_of(database)
     }
 
