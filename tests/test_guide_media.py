@@ -9,9 +9,9 @@ import msgspec
 import pytest
 import typer
 
+from underwing.banks.exchanges.config import read_config
+from underwing.banks.formats.named import FORMATS
 from underwing.cli.app import app
-from underwing.cli.exchange_config import read_config
-from underwing.cli.lists import FORMATS
 from underwing.cli.outcome import Outcome
 from underwing.engine import level_of
 from underwing.model import LABELS, PDQ_DISTANCE, PDQ_QUALITY, MediaMatch

@@ -35,8 +35,8 @@ from underwing.banks.exchanges import (
 )
 from underwing.banks.exchanges.credentials import PREFIX
 from underwing.banks.exchanges.ncmec import DATABASES
+from underwing.banks.formats.named import FORMATS, Reading, reader
 from underwing.banks.labels import Labels
-from underwing.cli.lists import FORMATS, Reading, reader
 from underwing.model import HashKind
 
 Kind = Literal["ncmec", "stopncii", "threatexchange", "tech-against-terrorism", "list", "s3"]
@@ -105,7 +105,7 @@ def read_config(path: Path) -> dict[str, Configured]:
         sources = msgspec.convert(content, names)
     except OSError as error:
         raise ExchangeError(
-            f"{path} cannot be read: {error.strerror}; --config names the file of the sources"
+            f"{path} cannot be read: {error.strerror}; name the file of the sources (--config, or UNDERWING_EXCHANGES)"
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         raise ExchangeError(f"{path} is no TOML") from None  # its message could quote a line with a secret
