@@ -9,11 +9,11 @@ from sqlalchemy import select
 
 from people_cases import ADDRESS, PHRASE, QUICK, PlainKeys, Rig
 from underwing.casebook.database import Database
+from underwing.casebook.keys import KeyRefused
 from underwing.casebook.people import Identity, Member, PeopleError, Refused, Session, Span, totp
 from underwing.casebook.people.hashing import Hasher
 from underwing.casebook.people.sessions import MOST, UNFINISHED_SECONDS
 from underwing.casebook.people.tables import INVITATIONS, MEMBERS, RECOVERY, SESSIONS
-from underwing.casebook.vault.keys import KeyRefused
 
 
 @pytest.fixture

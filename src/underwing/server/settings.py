@@ -104,6 +104,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Whether the last messages of each conversation wait, encrypted, to be sealed into a case."""
     context_key: str = ""
     """The file of the waiting context's key, made when missing; empty means `keys/context.key` beside the database."""
+    keep_media: bool = True
+    """Whether a checked file is sealed into the vault when the decision about it asks for a case."""
+    care: str = ""
+    """A TOML file of limits (how much a person may look at, breaks) laid over the shipped one."""
+    appeal_webhook: str = ""
+    """An address that is told how an appeal ended; signed with `appeal_secret`."""
+    appeal_secret: str = ""
+    """The secret of that webhook, at least 24 characters."""
     page_webhook: str = ""
     """An address that is told, again and again, that a case waits; signed with `page_secret`."""
     page_secret: str = ""
@@ -195,6 +203,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             raise SettingsError(
                 "page_secret: use at least 24 random characters, it signs what the webhook is told"
             )
+        if settings.appeal_webhook and len(settings.appeal_secret) < 24:
+            raise SettingsError("appeal_secret: use at least 24 random characters, it signs what is told")
         if settings.page_mail and not (settings.page_from and settings.page_to):
             raise SettingsError("page_from, page_to: say who sends pages by e-mail and who gets them")
         return settings

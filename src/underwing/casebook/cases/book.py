@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from underwing.casebook.cases import acts, feedback, network, paging
+from underwing.casebook.cases.correct import correct
 from underwing.casebook.cases.findings import by_hand, findings
 from underwing.casebook.cases.gather import Gathered, gather
 from underwing.casebook.cases.rows import Rows
@@ -52,8 +53,7 @@ RING_SECONDS = 86_400
 """What is made good wakes nobody when it is older than this: a casebook that is new to an old database is no
 emergency."""
 Origin = Literal["policy", "report", "hand"]
-Place = tuple[int, int, int, int]
-"""A place in the queue: priority, due, opened, id."""
+Place = acts.Place
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -294,9 +294,9 @@ class Casebook:
         """Take a case (`acts.take`)."""
         return self._do(acts.take, id, who, self._now(), version)
 
-    def take_next(self, who: str) -> Case | None:
-        """Take the first open case, or None."""
-        return self._do(acts.take_next, who, self._now())
+    def take_next(self, who: str, offer: acts.Offer | None = None) -> Case | None:
+        """Take the first open case that one is offered, or None (`acts.take_next`)."""
+        return self._do(acts.take_next, who, self._now(), offer)
 
     def release(self, id: int, who: str, version: int | None = None) -> Case:
         """Give a case back (`acts.release`)."""
@@ -313,6 +313,10 @@ class Casebook:
     def close(self, id: int, who: str, outcome: Outcome, reason: str, version: int | None = None) -> Case:
         """Close a case (`acts.close`)."""
         return self._do(acts.close, id, who, outcome, reason, self._now(), version)
+
+    def correct(self, id: int, who: str, outcome: Outcome, reason: str) -> Case:
+        """Give a closed case another outcome (`correct`)."""
+        return self._do(correct, id, who, outcome, reason, self._now())
 
     def reopen(self, id: int, who: str, why: str) -> Case:
         """Open a case again (`acts.reopen`)."""

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from underwing.server.console import (
     account,
+    appeal,
+    appeals,
     care,
     case,
     case_acts,
@@ -31,6 +33,8 @@ PAGES: tuple[Callable[[Site, Desk], None], ...] = (
     policies.lay,
     insights.lay,
     media.lay,
+    appeals.lay,
+    appeal.lay,
     care.lay,
     members.lay,
     me.lay,

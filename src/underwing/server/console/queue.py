@@ -118,7 +118,8 @@ async def take_next(desk: Desk, visit: Visit) -> Response:
 
     def take() -> Case | None:
         with desk.transaction():
-            case = desk.book.take_next(visit.member.id)
+            offer = None if desk.care is None else desk.care.offer(visit.member.id)
+            case = desk.book.take_next(visit.member.id, offer)
             if case is not None:
                 desk.audit(visit.member, "take", f"case:{case.id}")
             return case

@@ -71,10 +71,10 @@ class Signer:
         """The public key as a JWK set."""
         self._head = {"alg": ALGORITHM, "kid": self._id, "typ": TYPE}
 
-    def sign(self, receipt: Receipt) -> str:
+    def sign(self, receipt: Struct, type: str = TYPE) -> str:
         """The receipt as a compact JWS."""
         return jws.serialize_compact(
-            self._head, msgspec.json.encode(receipt), self._key, algorithms=[ALGORITHM]
+            self._head | {"typ": type}, msgspec.json.encode(receipt), self._key, algorithms=[ALGORITHM]
         )
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from underwing.banks.schema import BankError
 from underwing.banks.store import Store
 from underwing.media.pool import Bounds, Pool
+from underwing.server.evidence import Evidence
 from underwing.server.http import Refusal, Request, Response
 from underwing.server.ingest import Ingest
 from underwing.server.logs import note
@@ -33,7 +34,14 @@ EXPIRE_SECONDS = 60.0
 class Surfaces:
     """Everything about media that the application has."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, ingest: Callable[[], Ingest]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        ingest: Callable[[], Ingest],
+        evidence: Callable[[], Evidence | None] = lambda: None,
+    ) -> None:
+        self._evidence = evidence
         self._settings, self._metrics, self._ingest = settings, metrics, ingest
         self._open: Desk | None = None
         self._problem = ""
@@ -54,7 +62,7 @@ class Surfaces:
     def lay(self, routes: Routes) -> None:
         """Put the routes into the table."""
         add, settings = routes.add, self._settings
-        checks = Checks(self.desk, self._ingest, self._metrics, settings)
+        checks = Checks(self.desk, self._ingest, self._metrics, settings, self._evidence)
         banks = BankRoutes(self.desk, settings)
         add("/v1/media", POST=Route("media", checks.post_media, EVENTS))
         add("/v1/hashes", POST=Route("hashes", checks.post_hashes, EVENTS))
