@@ -167,3 +167,11 @@ def filled(engine: Engine, tmp_path: Path) -> Iterator[Console]:
     with console(engine, tmp_path) as service:
         fill(service)
         yield service
+
+
+@pytest.fixture
+def filled_on_both(engine: Engine, tmp_path: Path, casebook_database: Database) -> Iterator[Console]:
+    """A console with living cases, on each of the two databases."""
+    with console(engine, tmp_path, casebook_database) as service:
+        fill(service)
+        yield service

@@ -9,8 +9,10 @@ from typing import Any, get_args
 
 import httpx2
 from axe_playwright_python.sync_playwright import Axe
+from msgspec import to_builtins
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page
+from sqlalchemy import insert
 
 from casebook_cases import Clock
 from server_cases import Running, event, post
@@ -19,6 +21,7 @@ from underwing.casebook.context import ContextBuffer
 from underwing.casebook.database import Database
 from underwing.casebook.people import Member, Role, Whose
 from underwing.casebook.people.access import may
+from underwing.casebook.people.tables import MEMBERS as MEMBERS_TABLE
 from underwing.casebook.vault import Home
 from underwing.engine import Engine, Runner
 from underwing.server import Keys, Settings, create_app
@@ -31,35 +34,22 @@ MEMBERS = {
 _CSRF = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
 
 
-class StandIn:
-    """As much of the people of the casebook as the pages of cases ask for, with what was recorded."""
-
-    def __init__(self) -> None:
-        self.records: list[tuple[str, str, str]] = []
-
-    def session(self, token: str) -> None:
-        return None
-
-    def sign_out(self, token: str) -> None:
-        return None
-
-    def members(self) -> list[Member]:
-        return list(MEMBERS.values())
-
-    def audit(self, by: str, what: str, about: str, facts: dict[str, int | str | bool]) -> None:
-        self.records.append((by, what, about))
-
-    def append(self, kind: str, by: str, case: str) -> None:
-        self.records.append((by, kind, f"case:{case}"))
-
-
 class Console(Running):
     """A service with a casebook, and browsers that are signed in."""
 
     book: Casebook
     work: Casework
     clock: Clock
-    people: StandIn
+    home: Home
+
+    def records(self, *, seen: bool = False) -> list[tuple[str, str, str]]:
+        """(who, what, about which case) of what was done in the console, from the custody log; with `seen`, what was read
+        too."""
+        return [
+            (record.by, "saw" if record.kind == "saw-metadata" else str(record.facts["what"]), record.case)
+            for record in self.home.custody.records()
+            if record.kind == "acted" or (seen and record.kind == "saw-metadata")
+        ]
 
     @contextmanager
     def browser(self, member: Member | Role | None = "senior", **more: Any) -> Iterator["Browser"]:
@@ -88,28 +78,29 @@ class Browser(httpx2.Client):
 
 
 @contextmanager
-def console(engine: Engine, directory: Path, **settings: Any) -> Iterator[Console]:
-    """The service over `engine` with casebook and context, its files in `directory`."""
-    log, path = io.StringIO(), directory / "store.db"
+def console(
+    engine: Engine, directory: Path, database: Database | None = None, **settings: Any
+) -> Iterator[Console]:
+    """The service over `engine` with casebook, vault, people and context, its files in `directory`; the casebook in
+    `database`, or in a file beside the others."""
+    log, path, clock = io.StringIO(), directory / "store.db", Clock()
     set_up("info", log)
-    clock = Clock()
-    given = Settings(database=str(path), **settings)
-    database = Database(directory / "casebook.db")
-    home = Home.ensure(directory / "vault", database)
+    kept = database or Database(directory / "console.db")
+    home = Home.ensure(directory / "vault", kept)
+    for member in MEMBERS.values():
+        kept.run(insert(MEMBERS_TABLE).values(created=0, **to_builtins(member)))
     context = ContextBuffer(directory / "context.db", b"k" * 32)
-    book = Casebook(database, clock=clock, context=context, keys=home.keys)
+    book = Casebook(kept, clock=clock, context=context, keys=home.keys)
     with Runner(engine, path) as runner, Keys(path) as keys:
-        app = create_app(None, keys, given)
+        app = create_app(None, keys, Settings(database=str(path), **settings))
         work = Casework(book, home, runner, {})
 
         async def load() -> None:
             app.attach(runner, work)
 
-        app.on_start = load
-        app.desk.clock, people = clock, StandIn()
-        app.desk.attach(people=people, custody=people)
+        app.on_start, app.desk.clock = load, clock
         service = Console(app, runner, keys, log)
-        service.book, service.work, service.clock, service.people = book, work, clock, people
+        service.book, service.work, service.clock, service.home = book, work, clock, home
         try:
             yield service
         finally:

@@ -6,7 +6,7 @@ The service listens before its engine is loaded; what is not there yet answers 5
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from underwing.casebook.appeals import Appeals
 from underwing.casebook.care import Care
@@ -25,22 +25,6 @@ T = TypeVar("T")
 Facts = dict[str, int | str | bool]
 EngineCall = Callable[[Callable[[Runner], Any]], Awaitable[Any]]
 """Runs a function with the runner in the thread that owns it."""
-
-
-class PeopleDoor(Protocol):
-    """What the console's foundation asks of the people of the casebook."""
-
-    def session(self, token: str) -> tuple[Member, Any] | None:
-        """Who a session's token belongs to, and the session."""
-        ...
-
-    def audit(self, by: str, what: str, about: str, facts: Facts) -> Any:
-        """Append one record to the custody log."""
-        ...
-
-    def members(self) -> Any:
-        """All members."""
-        ...
 
 
 class Desk:
@@ -171,9 +155,8 @@ class Desk:
 
     def names(self) -> dict[str, str]:
         """What colleagues call each member, by id."""
-        if self._people is None:
-            return {DEMO.id: DEMO.shown}
-        return {member.id: member.shown for member in self._people.members()}
+        known = [] if self._people is None else self._people.members()
+        return {member.id: member.shown for member in (DEMO, *known)}
 
     def colleagues(self, member: Member) -> list[Member]:
         """Who else works on cases."""
