@@ -6,7 +6,6 @@ from argon2 import PasswordHasher
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
-from underwing.casebook.vault.keys import KeyRefused
 
 from people_cases import ADDRESS, PHRASE, QUICK, PlainKeys, Rig
 from underwing.casebook.database import Database

@@ -76,7 +76,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     banks: str = ""
     """The SQLite file with the banks; empty means `banks.db` beside the database."""
     exchanges: str = ""
-    """The TOML file that names the exchanges (docs/exchanges.md), for the console to show and to ask; empty means none."""
+    """The file that names the sources of lists, which are asked when they are due; empty means `exchanges.toml` beside the
+    database, where there is one; `off` means that none is asked."""
     receipt_key: str = ""
     """The file with the key that signs receipts, made when missing; empty means `receipts.pem` beside the database."""
     media_max: _Positive = 64 * 1024 * 1024
@@ -106,6 +107,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Whether the last messages of each conversation wait, encrypted, to be sealed into a case."""
     context_key: str = ""
     """The file of the waiting context's key, made when missing; empty means `keys/context.key` beside the database."""
+    keep_media: bool = True
+    """Whether a checked file is sealed into the vault when the decision about it asks for a case."""
+    care: str = ""
+    """A TOML file of limits (how much a person may look at, breaks) laid over the shipped one."""
+    appeal_webhook: str = ""
+    """An address that is told how an appeal ended; signed with `appeal_secret`."""
+    appeal_secret: str = ""
+    """The secret of that webhook, at least 24 characters."""
     page_webhook: str = ""
     """An address that is told, again and again, that a case waits; signed with `page_secret`."""
     page_secret: str = ""
@@ -128,6 +137,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     def banks_file(self) -> Path:
         """Where the banks are."""
         return Path(self.banks) if self.banks else Path(self.database).with_name("banks.db")
+
+    @property
+    def exchanges_file(self) -> Path | None:
+        """The file of the sources of lists, or None when none is asked."""
+        if self.exchanges == "off":
+            return None
+        return Path(self.exchanges) if self.exchanges else Path(self.database).with_name("exchanges.toml")
 
     @property
     def receipt_key_file(self) -> Path:
@@ -197,6 +213,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             raise SettingsError(
                 "page_secret: use at least 24 random characters, it signs what the webhook is told"
             )
+        if settings.appeal_webhook and len(settings.appeal_secret) < 24:
+            raise SettingsError("appeal_secret: use at least 24 random characters, it signs what is told")
         if settings.page_mail and not (settings.page_from and settings.page_to):
             raise SettingsError("page_from, page_to: say who sends pages by e-mail and who gets them")
         return settings

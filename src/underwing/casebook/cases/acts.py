@@ -4,7 +4,7 @@
 function takes `at` (epoch seconds) and returns the case as it is then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import structs, to_builtins
@@ -15,6 +15,10 @@ from underwing.casebook.cases.values import OUTCOMES, Case, CaseError, Outcome, 
 from underwing.casebook.regions import Regions
 
 LIVE = ("open", "taken")
+Place = tuple[int, int, int, int]
+"""A place in the queue: priority, due, opened, id."""
+Offer = Callable[[Sequence[Case]], Sequence[Case]]
+_LOOKED_AT = 50
 MOST_NOTE = 10_000
 """Characters of a note or a reason."""
 
@@ -54,11 +58,18 @@ def take(rows: Rows, id: int, who: str, at: int, version: int | None = None) -> 
         return _change(rows, case, who, "took", at, state="taken", holder=_named(who))
 
 
-def take_next(rows: Rows, who: str, at: int) -> Case | None:
-    """Take the first case of the queue, or None when none is open."""
+def take_next(rows: Rows, who: str, at: int, offer: Offer | None = None) -> Case | None:
+    """Take the first case of the queue, or None when none is open. `offer` gives those of some cases that this person is
+    offered (all of them, if it is None)."""
+    after: Place | None = None
     with rows.transaction():
-        first = rows.page("open", None, None, 1)
-        return take(rows, first[0].id, who, at) if first else None
+        while cases := rows.page("open", None, after, 1 if offer is None else _LOOKED_AT):
+            offered = cases if offer is None else offer(cases)
+            if offered:
+                return take(rows, offered[0].id, who, at)
+            last = cases[-1]
+            after = (last.priority, last.due, last.opened, last.id)
+        return None
 
 
 def release(rows: Rows, id: int, who: str, at: int, version: int | None = None) -> Case:

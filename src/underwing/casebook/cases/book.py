@@ -52,8 +52,7 @@ RING_SECONDS = 86_400
 """What is made good wakes nobody when it is older than this: a casebook that is new to an old database is no
 emergency."""
 Origin = Literal["policy", "report", "hand"]
-Place = tuple[int, int, int, int]
-"""A place in the queue: priority, due, opened, id."""
+Place = acts.Place
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -294,9 +293,9 @@ class Casebook:
         """Take a case (`acts.take`)."""
         return self._do(acts.take, id, who, self._now(), version)
 
-    def take_next(self, who: str) -> Case | None:
-        """Take the first open case, or None."""
-        return self._do(acts.take_next, who, self._now())
+    def take_next(self, who: str, offer: acts.Offer | None = None) -> Case | None:
+        """Take the first open case that one is offered, or None (`acts.take_next`)."""
+        return self._do(acts.take_next, who, self._now(), offer)
 
     def release(self, id: int, who: str, version: int | None = None) -> Case:
         """Give a case back (`acts.release`)."""

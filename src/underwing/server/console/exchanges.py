@@ -8,11 +8,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from underwing.banks.bringing import Brought, bring
 from underwing.banks.exchanges import ExchangeError, Health, Progress, Schedule, next_due, read_health, state
+from underwing.banks.exchanges.config import Configured, read_config
 from underwing.banks.schema import BankError
-from underwing.banks.sources import Configured, read_config
 from underwing.banks.store import Store
+from underwing.banks.syncing import Brought, alone, bring
 from underwing.casebook.people import May
 from underwing.server.console.desk import Desk
 from underwing.server.console.render import render
@@ -72,10 +72,19 @@ class Askings:
         except (BankError, ExchangeError, OSError) as error:
             asking.failed = str(error)
 
-    def _bring(self, asking: Asking, name: str, said: Configured) -> Brought | None:
+    def _bring(self, asking: Asking, name: str, said: Configured) -> Brought:
         store = Store.open(self._banks)
         try:
-            return bring(store, name, said, clock=self._clock, progress=partial(setattr, asking, "progress"))
+            with alone(self._banks) as mine:
+                if not mine:
+                    raise BankError("another process brings lists into these banks now; try again in a while")
+                return bring(
+                    store,
+                    name,
+                    said,
+                    lambda: int(self._clock()),
+                    progress=partial(setattr, asking, "progress"),
+                )
         finally:
             store.close()
 
@@ -88,12 +97,19 @@ def lay(site: Site, desk: Desk) -> None:
     site.add("/console/exchanges/{source}", POST=View("sync", partial(sync, desk, askings), May.write_banks))
 
 
+def named_file(desk: Desk) -> Path | None:
+    """The file of the sources, if the settings name one or it lies in its place."""
+    file = desk.settings.exchanges_file
+    return file if file is not None and (desk.settings.exchanges or file.exists()) else None
+
+
 def sources(desk: Desk) -> tuple[dict[str, Configured], str]:
     """The sources of the file that the settings name, and what is wrong with it."""
-    if not desk.settings.exchanges:
+    file = named_file(desk)
+    if file is None:
         return {}, ""
     try:
-        return read_config(Path(desk.settings.exchanges)), ""
+        return read_config(file), ""
     except ExchangeError as error:
         return {}, str(error)
 
@@ -123,7 +139,7 @@ async def exchanges(desk: Desk, askings: Askings, visit: Visit) -> Response:
     found = await desk.behind.banks().banks(lambda store: told(store, named, int(desk.clock())))
     running = any(asking.running for asking in askings.held.values())
     return render(
-        visit, "exchanges.html.j2", sources=found, wrong=wrong, file=desk.settings.exchanges, askings=askings.held,
+        visit, "exchanges.html.j2", sources=found, wrong=wrong, file=named_file(desk), askings=askings.held,
         running=running,
     )  # fmt: skip
 

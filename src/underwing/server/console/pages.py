@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from underwing.server.console import (
     account,
+    appeal,
+    appeals,
     banks,
     care,
     case,
@@ -41,6 +43,8 @@ PAGES: tuple[Callable[[Site, Desk], None], ...] = (
     exchanges.lay,
     service.lay,
     media.lay,
+    appeals.lay,
+    appeal.lay,
     care.lay,
     members.lay,
     me.lay,
