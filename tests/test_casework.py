@@ -1,5 +1,6 @@
 """The casebook beside the service: what asks for a case is in it before it is answered, whatever is killed when."""
 
+import io
 import json
 import random
 import signal
@@ -14,12 +15,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.event import listen
 
+from postgres_server import Server
 from server_cases import event, ndjson
 from test_cases_model import check, size
 from test_server_kill import process
 from underwing.casebook.cases import Casebook, Priority
 from underwing.casebook.cases.tables import cases, items
 from underwing.casebook.context import ContextBuffer, load_key
+from underwing.casebook.errors import CasebookError
 from underwing.casebook.keys import KeyFile
 from underwing.engine import REVIEW_PHRASE, URGENT_PHRASE, Engine, Runner
 from underwing.model import decode_event
@@ -27,6 +30,7 @@ from underwing.packs import Packs
 from underwing.policy import load_policy
 from underwing.server import Keys, Settings
 from underwing.server.casework import Casework, load_casework
+from underwing.server.logs import flush, set_up
 
 CALM = "what did you get for question four"
 
@@ -165,6 +169,35 @@ def test_off_means_off(tmp_path: Path, runner: Runner) -> None:
     assert not list(tmp_path.glob("*casebook*"))
 
 
+def test_a_service_over_postgresql(tmp_path: Path, runner: Runner, postgres: Server) -> None:
+    """One setting; the second service over the same database sees the first one's cases. No password is told."""
+    log = io.StringIO()
+    set_up("debug", log)
+    with postgres.casebook() as url:
+        address = url.replace("underwing@", "underwing:s3cret@")
+        work = load_casework(given(tmp_path, casebook=address), runner)
+        assert work is not None
+        assert feed(work, runner, line(1), line(2, REVIEW_PHRASE)) == []
+        assert [s.line.event for s in work.book.said(1)] == ["m1", "m2"]
+        assert (tmp_path / "vault" / "vault.toml").exists()
+        assert not list(tmp_path.glob("*casebook*"))
+        with pytest.raises(CasebookError, match="has a vault, which is not at"):
+            load_casework(given(tmp_path, casebook=address, vault=str(tmp_path / "elsewhere")), runner)
+        other = load_casework(given(tmp_path, casebook=address), runner)
+        assert other is not None
+        assert [case.id for case in other.book.queue()] == [1]
+        other.close()
+        postgres.run(f"ALTER DATABASE {url.rpartition('/')[2]} SET default_transaction_read_only = on")
+        work.database.close()
+        assert feed(work, runner, line(3, REVIEW_PHRASE)) == [0]
+        work.close()
+    with pytest.raises(CasebookError) as told:
+        load_casework(given(tmp_path, casebook=address.replace("test_", "gone_")), runner)
+    flush()
+    assert "casebook_fault" in log.getvalue()
+    assert "s3cret" not in log.getvalue() + str(told.value)
+
+
 # -- kill -9 ----------------------------------------------------------------------------------------------------
 
 WORKER = """
@@ -172,6 +205,7 @@ import sys
 from casebook_cases import said, decision
 from underwing.casebook.cases import Casebook, Marks, Taken
 from underwing.casebook.context import ContextBuffer, load_key
+from underwing.casebook.errors import CasebookError
 from underwing.casebook.keys import KeyFile
 from underwing.model import encode
 from pathlib import Path
@@ -197,7 +231,7 @@ while True:
 """
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_killed_during_intake_nothing_stands_half(tmp_path: Path, casebook_address: str, seed: int) -> None:
     chance, first, keys = random.Random(seed), 0, KeyFile.make(tmp_path / "vault.key")
     for _ in range(4):

@@ -38,7 +38,12 @@ class Rig:
     """A vault with everything around it. Time moves a second with every look at the clock."""
 
     def __init__(
-        self, home: Path, store: ObjectStore | None = None, start: datetime = START, segment: int = SEGMENT
+        self,
+        home: Path,
+        store: ObjectStore | None = None,
+        start: datetime = START,
+        segment: int = SEGMENT,
+        where: str = "",
     ) -> None:
         home.mkdir(exist_ok=True)
         self.home, self.time = home, start
@@ -49,7 +54,7 @@ class Rig:
             Signer.made().save(pem)
         self.signer = Signer.of(pem)
         self.store = store or ObjectStore.directory(home / "objects")
-        self.database = Database(home / "casebook.db")
+        self.database = Database(where or home / "casebook.db")
         self.custody = Custody(self.database, self.signer, self.clock)
         self.vault = Vault(
             self.database, self.store, self.keys, self.custody, clock=self.clock, segment_bytes=segment

@@ -1,6 +1,7 @@
 """A process that takes evidence in and destroys it is killed (`kill -9`) at random moments; then everything is looked at.
 
-`python tests/vault_kills.py 200` for many rounds; the suite does a dozen.
+`python tests/vault_kills.py 200` for many rounds over SQLite, with `--postgresql` behind it over a PostgreSQL of its own;
+the suite does some of both.
 """
 
 import io
@@ -9,10 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
+from postgres_server import server
 from underwing.casebook.database import CasebookError
 from vault_cases import SEGMENT, START, Rig
 
@@ -27,9 +30,9 @@ def content(seed: int) -> bytes:
     )
 
 
-def work(home: Path, round_: int) -> None:
+def work(home: Path, round_: int, where: str) -> None:
     """Put and destroy until killed; a line for every answer, written only once it was given."""
-    rig = Rig(home, start=START + YEAR * round_)
+    rig = Rig(home, start=START + YEAR * round_, where=where)
     rig.vault.resume()
     chance = random.Random(round_)
     old = [s.address for s in rig.vault.index.objects() if s.state != "destroyed"]
@@ -52,8 +55,8 @@ def work(home: Path, round_: int) -> None:
 class Kills:
     """Rounds of killing over one vault; remembers everything that was answered."""
 
-    def __init__(self, home: Path) -> None:
-        self.home, self.round = home, 0
+    def __init__(self, home: Path, where: str = "") -> None:
+        self.home, self.where, self.round = home, where, 0
         self.put: dict[str, int] = {}
         self.gone: set[str] = set()
         self.unanswered = self.halves = 0
@@ -63,7 +66,7 @@ class Kills:
         answers = self.home.parent / f"answers{self.round}"
         with answers.open("wb") as out, (self.home.parent / "errors").open("wb") as errors:
             made = subprocess.Popen(
-                [sys.executable, "-u", __file__, "--work", str(self.home), str(self.round)],
+                [sys.executable, "-u", __file__, "--work", str(self.home), str(self.round), self.where],
                 stdout=out,
                 stderr=errors,
             )
@@ -86,7 +89,7 @@ class Kills:
 
     def look(self) -> None:
         """Nothing answered is lost, nothing stands half, all is proven, and no bytes are left without an owner."""
-        rig = Rig(self.home, start=START + YEAR * self.round)
+        rig = Rig(self.home, start=START + YEAR * self.round, where=self.where)
         try:
             objects = {s.address: s for s in rig.vault.index.objects()}
             self.halves += len(rig.vault.index.intakes()) + len(list(rig.vault.index.objects(settled=False)))
@@ -117,12 +120,15 @@ def main() -> None:
     """The script's own way in."""
     if sys.argv[1] == "--work":
         try:
-            work(Path(sys.argv[2]), int(sys.argv[3]))
+            work(Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
         except CasebookError as error:
             sys.exit(str(error))
         return
-    with tempfile.TemporaryDirectory() as directory:
-        kills = Kills(Path(directory) / "vault")
+    with ExitStack() as stack:
+        directory, where = stack.enter_context(tempfile.TemporaryDirectory()), ""
+        if "--postgresql" in sys.argv:
+            where = stack.enter_context(stack.enter_context(server()).empty())
+        kills = Kills(Path(directory) / "vault", where)
         chance = random.Random()
         for number in range(1, int(sys.argv[1]) + 1):
             kills.kill_once(chance)

@@ -13,7 +13,8 @@ from rich.table import Table
 
 from underwing.casebook import times
 from underwing.casebook.rewrap import rewrap
-from underwing.casebook.vault import Home, KeyFile, Label, Stored, load_retention
+from underwing.casebook.vault import Home, Label, Stored, load_retention
+from underwing.casebook.vault.home import keys_at
 from underwing.casebook.vault.place import vault_beside
 from underwing.cli.casebook import DEFAULT, By, Directory, Reason, Where, opened, opened_database, refusals
 from underwing.cli.common import Json, out, print_json, stop
@@ -36,7 +37,10 @@ def vault_init(
         typer.Option("--option", help="NAME=VALUE for the store, such as endpoint=https://…"),
     ] = None,
     key_file: Annotated[
-        str, typer.Option("--key-file", help="The key-encryption key; made if missing.")
+        str,
+        typer.Option(
+            "--key-file", help="The key-encryption key; made if missing. Or a key service's address."
+        ),
     ] = "vault.key",
     signing_key: Annotated[
         str, typer.Option("--signing-key", help="The log's key; made if missing.")
@@ -286,7 +290,9 @@ def vault_retention(
 
 @vault.command("rewrap")
 def vault_rewrap(
-    key_file: Annotated[Path, typer.Argument(help="The new key-encryption key; made if missing.")],
+    key_file: Annotated[
+        str, typer.Argument(help="The new key-encryption key; made if missing. Or a key service's address.")
+    ],
     by: By,
     reason: Reason,
     casebook: Where = DEFAULT,
@@ -294,13 +300,16 @@ def vault_rewrap(
 ) -> None:
     """Change the key-encryption key: every case's key is wrapped anew, no object is touched."""
     with opened(casebook, directory) as home:
-        new = KeyFile(key_file) if key_file.exists() else KeyFile.make(key_file)
+        new = keys_at(key_file, make=True)
         count = rewrap(home, new, by=by, reason=reason)
     out.print(
         f"[green]{count} keys[/] of cases, context and second factors are wrapped by {new.id} now",
         highlight=False,
     )
-    out.print(f"Name {key_file} as key_file in vault.toml, and keep a copy of it elsewhere.", highlight=False)
+    out.print(
+        f"Name {key_file} as key_file in vault.toml, keep a copy of it elsewhere if it is a file, and start the service "
+        "again.", highlight=False,
+    )  # fmt: skip
 
 
 @vault.command("sweep")

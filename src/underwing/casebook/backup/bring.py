@@ -196,9 +196,10 @@ class _Work:
 
     def _write_settings(self, stay: str) -> None:
         """The vault's settings, with everything that was restored in the vault's own directory."""
+        key = self._settings.key_file if "://" in self._settings.key_file else _KEYS[0]
         retention = "retention.toml" if (self._vault / "retention.toml").exists() else ""
         made = VaultSettings(
-            store=stay or "objects", key_file=_KEYS[0], signing_key=_KEYS[1], retention=retention,
+            store=stay or "objects", key_file=key, signing_key=_KEYS[1], retention=retention,
             store_options=self._settings.store_options if stay else {},
         )  # fmt: skip
         write_settings(self._vault / SETTINGS, made)

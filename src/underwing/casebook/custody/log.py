@@ -34,6 +34,12 @@ class Custody:
         """The key that verifies this log, 64 hex digits."""
         return self._signer.public
 
+    def open(self) -> None:
+        """Begin the log, if nothing is in it, with the record that names its key."""
+        with self._database.transaction():
+            if self._last() is None:
+                self.append("opened", "underwing", facts={"key": self._signer.public})
+
     def append(
         self,
         kind: Kind,
@@ -55,7 +61,7 @@ class Custody:
         with self._database.transaction():
             last = self._last()
             if last is None and kind != "opened":
-                self.append("opened", "underwing", facts={"key": self._signer.public})
+                self.open()
                 last = self._last()
             clock = times.write(self._clock())
             number, at, previous = (

@@ -26,7 +26,8 @@ _FIRST_SETTINGS = """\
 # Paths are relative to this file. See docs/evidence.md.
 version = 1
 store = {store}  # a directory, or s3://bucket/prefix
-key_file = {key_file}  # the key-encryption key: keep a copy elsewhere, without it nothing can be read
+key_file = {key_file}  # the key-encryption key: keep a copy elsewhere, without it nothing can be read;
+#                            or https://host:8200/v1/MOUNT/KEY of OpenBao or HashiCorp Vault (token: BAO_TOKEN)
 signing_key = {signing_key}  # signs the custody log
 retention = {retention}  # a file of retention rules laid over the shipped ones
 
@@ -65,7 +66,7 @@ class Home:
     ) -> None:
         self.settings = settings = _settings(directory)
         self.signer = Signer.of(directory / settings.signing_key)
-        self.keys = keys or KeyFile(directory / settings.key_file)
+        self.keys = keys or keys_at(settings.key_file, directory)
         store = (
             ObjectStore.of(settings.store, settings.store_options)
             if "://" in settings.store
@@ -106,14 +107,15 @@ class Home:
         if next(Custody(database, Signer.made()).entries(), None) is not None:
             raise CasebookError(f"{database.name} has a vault, which is not at {directory}; say where it is")
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not (directory / key_file).exists():
-            KeyFile.make(directory / key_file)
+        keys_at(key_file, directory, make=True)
         if not (directory / signing_key).exists():
             Signer.made().save(directory / signing_key)
         write_settings(directory / SETTINGS, VaultSettings(
             store=store, key_file=key_file, signing_key=signing_key, store_options=options or {}
         ))  # fmt: skip
-        return cls(directory, database)
+        made = cls(directory, database)
+        made.custody.open()
+        return made
 
     @classmethod
     def ensure(cls, directory: Path, database: Database) -> "Home":
@@ -122,10 +124,10 @@ class Home:
 
     def secrets(self) -> dict[str, Path]:
         """The key files, by the names they have where nobody gave them others."""
-        return {
-            "vault.key": self.directory / self.settings.key_file,
-            "custody.key": self.directory / self.settings.signing_key,
-        }
+        made = {"custody.key": self.directory / self.settings.signing_key}
+        if "://" not in self.settings.key_file:
+            made["vault.key"] = self.directory / self.settings.key_file
+        return made
 
     def verify(
         self, published: tuple[Path, ...] = (), public_key: str = "", contents: bool = True
@@ -143,6 +145,20 @@ class Home:
         if proof.problems:
             return proof, []
         return proof, list(verify_vault(self.vault, self.custody, verifier, contents))
+
+
+def keys_at(named: str, beside: Path = Path(), make: bool = False) -> Keys:
+    """The key-encryption key in a file (relative to a directory; made on demand), or at a key service.
+
+    Raises:
+        CasebookError: it cannot be used.
+    """
+    if "://" in named:
+        from underwing.casebook.transit import Transit
+
+        return Transit(named)
+    path = beside / named
+    return KeyFile.make(path) if make and not path.exists() else KeyFile(path)
 
 
 def prove_log(
