@@ -60,7 +60,8 @@ def best(groups: list[dict[str, Callable[[], object]]]) -> list[dict[str, float]
 def main() -> None:
     """Measure and print."""
     print(__doc__)
-    with tempfile.TemporaryDirectory() as folder, Home.make(Path(folder) / "vault") as home:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home.make(Path(folder) / "vault", Database(Path(folder) / "casebook.db"))
         data = os.urandom(SIZE)
         plain = Path(folder) / "plain"
         address, token = "", b""

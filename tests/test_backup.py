@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from typer.testing import CliRunner
 
 from casebook_cases import Clock, put, said
 from postgres_server import Server
-from underwing.casebook import times
+from underwing.casebook import migrations, times
 from underwing.casebook.backup import BackupError, Brought, Places, archive, bring, take
 from underwing.casebook.backup.rows import plain_of, tables_of
 from underwing.casebook.cases import Casebook
@@ -58,8 +59,7 @@ class Office:
     def __init__(self, where: str, folder: Path) -> None:
         self.folder, self.now = folder, times.read("2020-01-01T00:00:00.000Z")
         self.database = Database(where)
-        self.home = Home.make(folder / "vault", self.database)
-        self.home = Home(folder / "vault", self.database, clock=self.clock)
+        self.home = Home.make(folder / "vault", self.database, clock=self.clock)
         context = ContextBuffer(":memory:", bytes(32))
         self.book = Casebook(self.database, clock=Clock(), context=context, keys=self.home.keys)
         for name in ("engine", "banks"):
@@ -173,6 +173,29 @@ def test_without_a_pass_phrase_the_keys_stay_out(office: Office, tmp_path: Path)
     proof, problems = Home(folder / "vault", database, clock=office.clock).verify()
     assert (list(proof.problems), problems) == ([], [])
     database.close()
+
+
+def test_an_older_backup_is_brought_up_to_date(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taking = import_module("underwing.casebook.backup.take")
+    older, before = migrations.REVISIONS[1], office.rows()
+    migrations.downgrade(office.database, older)
+    file, folder = tmp_path / "backup", tmp_path / "new"
+    with monkeypatch.context() as past:
+        past.setattr(taking, "HEAD", older)
+        office.take(file)
+    folder.mkdir()
+    bring(file, places(str(folder / "casebook.db"), folder), PHRASE, office.clock)
+    database = Database(folder / "casebook.db")
+    migrations.agree(database)
+    assert contents(database) == before
+    database.close()
+    with monkeypatch.context() as past:
+        past.setattr(taking, "HEAD", "9999")
+        office.take(tmp_path / "newer")
+    with pytest.raises(BackupError, match="newer than this program"):
+        bring(tmp_path / "newer", places(str(tmp_path / "c.db"), tmp_path / "other"), PHRASE)
 
 
 def test_taken_while_others_write_it_is_of_one_moment(office: Office, tmp_path: Path) -> None:

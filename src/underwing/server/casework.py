@@ -5,6 +5,7 @@ decision that names `open_case` or `page`, or a user's report, is looked at agai
 """
 
 import logging
+import socket
 import sqlite3
 import threading
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from underwing.casebook.cases import Casebook, Email, Mail, Marks, Pager, Taken, Webhook
+from underwing.casebook.cases.book import CAUGHT_UP
 from underwing.casebook.cases.paging import Channel
 from underwing.casebook.cases.senders import Sender
 from underwing.casebook.context import ContextBuffer, load_key
@@ -144,6 +146,13 @@ class Rounds:
                 note("casebook_round_fault", logging.ERROR, error)
 
 
+def _engine(settings: Settings, database: Database) -> str:
+    """What tells this service's decisions from those of others over the same casebook."""
+    if database.kind == "sqlite":
+        return CAUGHT_UP
+    return f"{CAUGHT_UP} {socket.gethostname()}:{Path(settings.database).resolve()}"
+
+
 def _noted(what: str, why: str) -> None:
     note(what, logging.ERROR, None, problem=why)
 
@@ -169,7 +178,7 @@ def load_casework(settings: Settings, runner: Runner) -> Casework | None:
             database, regions=regions, context=context, keys=home.keys,
             failed=lambda why: _noted("context_not_sealed", why),
         )  # fmt: skip
-        missing = book.catch_up(runner.recent)
+        missing = book.catch_up(runner.recent, _engine(settings, database))
     except BaseException:
         database.close()
         raise

@@ -141,18 +141,18 @@ class Casebook:
             self._ring(made.case, now)
         return made
 
-    def catch_up(self, recent: Callable[[int, int], list[tuple[int, bytes]]]) -> int:
+    def catch_up(self, recent: Callable[[int, int], list[tuple[int, bytes]]], whose: str = CAUGHT_UP) -> int:
         """Take in the decisions that a crash kept from here; how many were missing. `recent` gives (number, decision)
-        above a number, oldest first (`Runner.recent`). Their events are gone: conversation, media and marks are not
-        known."""
+        above a number, oldest first (`Runner.recent`); `whose` tells engines apart that share a casebook. The events
+        are gone: conversation, media and marks are not known."""
         missing = 0
-        while part := recent(self._rows.mark(CAUGHT_UP), 1_000):
+        while part := recent(self._rows.mark(whose), 1_000):
             with self.database.transaction():
                 for _, body in part:
                     if any(name in body for name in _ASKS):
                         made = self._take_in(Taken(event=None, decision=body), self._now() - RING_SECONDS)
                         missing += made is not None and made.how != "known"
-                self._rows.set_mark(CAUGHT_UP, part[-1][0])
+                self._rows.set_mark(whose, part[-1][0])
         return missing
 
     # -- context ----------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ class Casebook:
     def seal_pending(self) -> int:
         """Seal the context of items that wait for it; how many items that were. Done with each intake, and at the start for
         what could not be sealed before."""
-        if self.context is None or self.sealed is None:
+        if self.context is None or self.sealed is None or not self._rows.unsealed(1):
             return 0
         done = 0
         with self.database.transaction():

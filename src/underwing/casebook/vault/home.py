@@ -96,6 +96,7 @@ class Home:
         key_file: str = "vault.key",
         signing_key: str = "custody.key",
         options: dict[str, str] | None = None,
+        clock: times.Clock = times.now,
     ) -> "Home":
         """A new vault: directory (mode 0700), settings, and the two keys where there are none yet.
 
@@ -113,7 +114,7 @@ class Home:
         write_settings(directory / SETTINGS, VaultSettings(
             store=store, key_file=key_file, signing_key=signing_key, store_options=options or {}
         ))  # fmt: skip
-        made = cls(directory, database)
+        made = cls(directory, database, clock=clock)
         made.custody.open()
         return made
 

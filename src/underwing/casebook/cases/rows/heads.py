@@ -73,7 +73,7 @@ def _fields(case: Case) -> dict[str, Any]:
 
 
 def _case(row: Row) -> Case:
-    made = dict(row._mapping)
+    made = dict(zip(Case.__struct_fields__, row, strict=True))
     regions = made["regions"]
     made |= {
         "priority": Priority(made["priority"]),
