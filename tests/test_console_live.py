@@ -3,7 +3,6 @@
 import html
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,6 +10,8 @@ from console_cases import Console, console
 from server_cases import TRIGGER, event, post
 from underwing.engine import Engine
 from underwing.model import ACTIONS, KNOWN_STAGES, STAGES, Level
+from underwing.packs import Packs
+from underwing.policy import load_policy
 from underwing.server.console.live import SHOWN
 from underwing.server.console.words import known
 
@@ -18,9 +19,9 @@ STORY = ["home alone", "dont tell", "picture of you", "everyone will see", "pay 
 EVIL = "<script>alert(1)</script>\u202e"
 
 
-@pytest.fixture
-def service(engine: Engine, tmp_path: Path) -> Iterator[Console]:
-    with console(engine, tmp_path) as service:
+@pytest.fixture(scope="module")
+def service(small_packs: Packs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    with console(Engine(small_packs, load_policy()), tmp_path_factory.mktemp("live")) as service:
         with service.client("platform") as client:
             post(
                 client,
@@ -71,25 +72,6 @@ def test_names_are_text_and_never_markup(service: Console) -> None:
         assert client.get("/console/accounts/%27%22%26%2F").status_code == 200
 
 
-def test_it_can_be_stopped_and_read_backwards(service: Console) -> None:
-    with service.client("platform") as client:
-        post(client, *(event(f"x{n}", TRIGGER) for n in range(SHOWN + 20)))
-    with service.browser("senior") as client:
-        newest = client.get("/console/live").text
-        assert newest.count('<li class="card" id="n') == SHOWN
-        assert newest.index(f"mx{SHOWN + 19}<") < newest.index(f"mx{SHOWN}<")
-        assert 'data-live="5"' not in client.get("/console/live?hold=1").text
-        older = re.search(r'href="/console/live\?before=(\d+)"', newest)
-        assert older
-        second = client.get(f"/console/live?before={older[1]}").text
-        assert f'id="n{int(older[1]) - 1}"' in second
-        assert f'id="n{older[1]}"' not in second
-        assert 'data-live="5"' not in second
-        assert client.get("/console/live?before=1").status_code == 200
-        for bad in ("before=x", "before=-1", "before=0"):
-            assert client.get(f"/console/live?{bad}").status_code == 400
-
-
 def test_it_is_told_in_german(service: Console) -> None:
     with service.browser("reviewer", headers={"accept-language": "de"}) as client:
         page = html.unescape(client.get("/console/live").text)
@@ -121,3 +103,22 @@ def test_the_old_ways_lead_here(service: Console) -> None:
         assert client.post("/sign-in", data={"key": "x"}).status_code == 404
     with service.browser("senior") as client:  # a session of the console opens no route of programs
         assert client.get("/v1/recent").status_code == 401
+
+
+def test_it_can_be_stopped_and_read_backwards(service: Console) -> None:
+    with service.client("platform") as client:
+        post(client, *(event(f"x{n}", TRIGGER) for n in range(SHOWN + 20)))
+    with service.browser("senior") as client:
+        newest = client.get("/console/live").text
+        assert newest.count('<li class="card" id="n') == SHOWN
+        assert newest.index(f"mx{SHOWN + 19}<") < newest.index(f"mx{SHOWN}<")
+        assert 'data-live="5"' not in client.get("/console/live?hold=1").text
+        older = re.search(r'href="/console/live\?before=(\d+)"', newest)
+        assert older
+        second = client.get(f"/console/live?before={older[1]}").text
+        assert f'id="n{int(older[1]) - 1}"' in second
+        assert f'id="n{older[1]}"' not in second
+        assert 'data-live="5"' not in second
+        assert client.get("/console/live?before=1").status_code == 200
+        for bad in ("before=x", "before=-1", "before=0"):
+            assert client.get(f"/console/live?{bad}").status_code == 400

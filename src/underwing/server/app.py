@@ -139,12 +139,15 @@ class App:
         )
         self.desk.attach(
             book=casework.book if casework else None,
+            database=casework.database if casework else None,
+            custody=casework.home.custody if casework else None,
+            home=casework.home if casework else None,
             engine=lambda function: self._ready.call(partial(function, runner)),
             draw=lambda data, wish: self._media.desk().still(data, wish),
         )
         if casework is not None:
-            self._attach_care(casework, ingest)
             self.desk.attach(people=load_people(settings, casework.home, self.desk.clock))
+            self._attach_care(casework, ingest)
         self._events = Events(ingest, self.metrics, self._rates, settings, self._send)
         if settings.url_lists:
             self._lists = lists = UrlLists(settings.url_lists)

@@ -75,6 +75,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     """A directory of URL lists that messages are held against; followed while the service runs."""
     banks: str = ""
     """The SQLite file with the banks; empty means `banks.db` beside the database."""
+    exchanges: str = ""
+    """The file that names the sources of lists, which are asked when they are due; empty means `exchanges.toml` beside the
+    database, where there is one; `off` means that none is asked."""
     receipt_key: str = ""
     """The file with the key that signs receipts, made when missing; empty means `receipts.pem` beside the database."""
     media_max: _Positive = 64 * 1024 * 1024
@@ -134,6 +137,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     def banks_file(self) -> Path:
         """Where the banks are."""
         return Path(self.banks) if self.banks else Path(self.database).with_name("banks.db")
+
+    @property
+    def exchanges_file(self) -> Path | None:
+        """The file of the sources of lists, or None when none is asked."""
+        if self.exchanges == "off":
+            return None
+        return Path(self.exchanges) if self.exchanges else Path(self.database).with_name("exchanges.toml")
 
     @property
     def receipt_key_file(self) -> Path:

@@ -182,7 +182,7 @@ async def _enrolling(door: Doorman, visit: Visit, status: int = 200, wrong: str 
 async def _unfinished(door: Doorman, visit: Visit) -> Member:
     found = await visit.work(door.people.unfinished, visit.token)
     if found is None:
-        raise Problem(401)
+        raise Problem(401, "sign_in.enrol_over")
     return found[0]
 
 
