@@ -177,10 +177,14 @@ SAMPLES = {
     "/console/cases/{case}/split": "/console/cases/1/split",
     "/console/accounts": "/console/accounts?id=a",
     "/console/accounts/{id}": "/console/accounts/a",
+    "/console/people/{member}": "/console/people/id-reviewer",
 }
 """A path that can be looked at, for each that has parts in braces."""
-NOT_WALKED = ("/console/enter", "/console/custody/checkpoints")
-"""Paths that give no page: a redirect, a file."""
+NOT_WALKED = (
+    "/console/enter", "/console/custody/checkpoints", "/console/bank-entries", "/console/enrol",
+    "/console/sign-in/provider", "/console/sign-in/provider/back",
+)  # fmt: skip
+"""Paths that give no page as they stand: a redirect, a file, a page that needs more than a session."""
 VIEWS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 800}},
     "dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
