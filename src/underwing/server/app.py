@@ -72,10 +72,10 @@ class App:
         self._routes = Routes()
         self._lay_routes()
         self.desk = Desk(settings)
-        if settings.ticket:
-            self.desk.guests.invite(ticket=settings.ticket)
         """What the console's pages work with."""
         self.desk.oidc = load_flow(settings)
+        if settings.ticket:
+            self.desk.guests.invite(ticket=settings.ticket)
         self.site = console(self.desk)
         self.site.on_fault = self.metrics.faults.labels("request").inc
         self._caring: Caring | None = None

@@ -1,7 +1,8 @@
 """The file of a backup: a tar whose last member has the SHA-256 of every other; encrypted where there is a pass-phrase.
 
-Encrypted, it is a head (`UWB1`, a salt of 16 bytes) and segments as the vault seals them, under a key that scrypt (RFC 7914;
-N = 2^17, r = 8, p = 1: 128 MiB for each try) makes of the pass-phrase. Cut or changed anywhere, it does not open.
+Encrypted, it is a head (`UWB1`, the cost, a salt of 16 bytes) and segments as the vault seals them, under a key that scrypt
+(RFC 7914; N = 2^cost, r = 8, p = 1; 17 takes 128 MiB for each try) makes of the pass-phrase. Cut or changed anywhere, it
+does not open.
 """
 
 import io
@@ -24,6 +25,7 @@ from underwing.casebook.vault.seal import OVERHEAD, SEGMENT_BYTES, BrokenSeal, s
 
 MAGIC = b"UWB1"
 SALT = 16
+COST, MOST_COST = 17, 20
 SUMS = "sums.json"
 SHORTEST = 12
 """Characters of a pass-phrase."""
@@ -66,7 +68,7 @@ class Writer:
         self._path, self._part = path, path.with_name(f".{path.name}.{os.getpid()}.part")
         salt, key = secrets.token_bytes(SALT), None
         if passphrase:
-            key = _key(passphrase, salt)
+            key = _key(passphrase, salt, COST)
         handle = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._file = os.fdopen(handle, "wb")
         self._sealing = _Sealing(self._file, key, salt) if key is not None else None
@@ -159,7 +161,7 @@ class _Sealing:
     def __init__(self, file: BinaryIO, key: AESGCM, salt: bytes) -> None:
         self._file, self._key, self._salt = file, key, salt
         self._held, self._number = bytearray(), 0
-        file.write(MAGIC + salt)
+        file.write(MAGIC + bytes([COST]) + salt)
 
     def write(self, data: bytes) -> int:
         """Take bytes in."""
@@ -184,8 +186,10 @@ class _Opening:
     def __init__(self, file: BinaryIO, passphrase: str) -> None:
         if not passphrase:
             raise BackupError("the backup is encrypted: give its pass-phrase with --passphrase-file")
-        salt = file.read(SALT)
-        key = _key(passphrase, salt)
+        cost, salt = file.read(1), file.read(SALT)
+        if len(salt) < SALT or not 1 <= cost[0] <= MOST_COST:
+            raise BrokenSeal("the head is no head")
+        key = _key(passphrase, salt, cost[0])
         self._parts = (
             unseal(key, salt, number, last, part)
             for number, last, part in segments(file, SEGMENT_BYTES + OVERHEAD)
@@ -206,7 +210,7 @@ class _Opening:
         return b"".join(found)
 
 
-def _key(passphrase: str, salt: bytes) -> AESGCM:
+def _key(passphrase: str, salt: bytes, cost: int) -> AESGCM:
     if len(passphrase) < SHORTEST:
         raise BackupError(f"the pass-phrase needs at least {SHORTEST} characters")
-    return AESGCM(Scrypt(salt=salt, length=32, n=2**17, r=8, p=1).derive(passphrase.encode()))
+    return AESGCM(Scrypt(salt=salt, length=32, n=2**cost, r=8, p=1).derive(passphrase.encode()))

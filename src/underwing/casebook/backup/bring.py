@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import func, select
 
-from underwing.casebook import migrations
+from underwing.casebook import migrations, times
 from underwing.casebook.backup import files
 from underwing.casebook.backup.archive import BackupError, Stream, members
 from underwing.casebook.backup.rows import Loader, tables_of
@@ -55,7 +55,7 @@ class Brought(Struct, frozen=True, kw_only=True):
     proven: str
 
 
-def bring(path: Path, places: Places, passphrase: str = "") -> Brought:
+def bring(path: Path, places: Places, passphrase: str = "", clock: times.Clock = times.now) -> Brought:
     """Restore a backup into empty places.
 
     Raises:
@@ -66,7 +66,7 @@ def bring(path: Path, places: Places, passphrase: str = "") -> Brought:
     stream = members(path, passphrase)
     manifest = _manifest(next(stream, None))
     _refuse_taken(places)
-    work = _Work(places)
+    work = _Work(places, clock)
     try:
         database = work.opened(manifest.revision)
         with database.transaction():
@@ -118,8 +118,8 @@ def _refuse_taken(places: Places) -> None:
 class _Work:
     """A restoration under way, beside the places it goes to."""
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, places: Places, clock: times.Clock) -> None:
+        self._places, self._clock = places, clock
         self._moves: list[tuple[Path, Path]] = []
         self._vault = self._beside(places.vault)
         self._vault.mkdir(mode=0o700)
@@ -182,10 +182,10 @@ class _Work:
         stay = "" if manifest.objects == "copied" else manifest.objects
         self._write_settings(stay)
         if manifest.keys and not stay:
-            home = Home(self._vault, database, resume=False)
+            home = Home(self._vault, database, clock=self._clock, resume=False)
             (proof, wrong), what = home.verify(public_key=manifest.public_key), "log and vault"
         else:
-            proof, wrong, what = _log(database, manifest.public_key), [], "log"
+            proof, wrong, what = _log(database, manifest.public_key, self._clock), [], "log"
         problems: list[Problem] = [*proof.problems, *wrong]
         if problems:
             raise BackupError(f"what was restored is not proven: {problems[0].where}: {problems[0].what}")
@@ -232,9 +232,9 @@ class _Work:
         return part
 
 
-def _log(database: Database, public_key: str) -> Proof:
+def _log(database: Database, public_key: str, clock: times.Clock) -> Proof:
     """The proof of the log, with its public key alone."""
-    return prove(Custody(database, Signer.made()), Verifier(public_key))
+    return prove(Custody(database, Signer.made()), Verifier(public_key), now=clock())
 
 
 def _write(path: Path, body: Stream) -> None:

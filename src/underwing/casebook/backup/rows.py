@@ -55,8 +55,8 @@ def tables_of(database: Database) -> list[_Table]:
 def dump(database: Database) -> Iterator[tuple[str, bytes, int]]:
     """(table, piece, its rows) of all there is. Call it within a snapshot."""
     for known in tables_of(database):
-        plain = _plain(known)
-        names = [one.name for one in plain.columns]
+        plain = plain_of(known)
+        names = [str(one.name) for one in plain.columns]
         with database.connection() as connection:
             result = connection.execute(select(plain).execution_options(yield_per=200))
             held: list[list[Any]] = []
@@ -76,7 +76,7 @@ class Loader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._tables = {known.name: _plain(known) for known in tables_of(database)}
+        self._tables = {known.name: plain_of(known) for known in tables_of(database)}
         self.counts = dict.fromkeys(self._tables, 0)
 
     def load(self, name: str, piece: bytes) -> None:
@@ -108,7 +108,7 @@ class Loader:
                     )
 
 
-def _plain(known: _Table) -> TableClause:
+def plain_of(known: _Table) -> TableClause:
     """The table with columns of the casebook's own types."""
     return table(known.name, *(column(one.name, _kind(one.type)) for one in known.columns))
 

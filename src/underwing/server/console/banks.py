@@ -23,9 +23,12 @@ from underwing.server.console.visit import Problem, Visit
 from underwing.server.http import Refusal, Response
 
 R = TypeVar("R")
-TURNS = ("disable", "enable", "withdraw")
 MOST_MISTAKES = 50
-_DID = {"disable": "banks.disabled", "enable": "banks.enabled", "withdraw": "banks.withdrawn"}
+_DID = {
+    "disable": ("entry disabled", "banks.disabled"), "enable": ("entry enabled", "banks.enabled"),
+    "withdraw": ("entry withdrawn", "banks.withdrawn"),
+}  # fmt: skip
+ENTRIES = "/console/bank-entries"
 
 
 def lay(site: Site, desk: Desk) -> None:
@@ -47,7 +50,7 @@ def lay(site: Site, desk: Desk) -> None:
     )
     site.add("/console/banks/{bank}/entries", POST=View("add_entry", with_desk(add, desk), write))
     site.add(
-        "/console/banks/{bank}/entries/{entry}",
+        "/console/bank-entries/{number}",
         GET=View("bank_entry", with_desk(entry, desk), see),
         POST=View("turn_entry", with_desk(turn, desk), write),
     )
@@ -65,7 +68,13 @@ async def overview(desk: Desk, visit: Visit) -> Response:
     found = await _do(desk, holdings.overview)
     mistakes = await visit.work(_mistakes, desk)
     return render(
-        visit, "banks.html.j2", found=found, mistakes=mistakes, labels=LABELS, now=int(desk.clock())
+        visit,
+        "banks.html.j2",
+        found=found,
+        short=holdings.short,
+        mistakes=mistakes,
+        labels=LABELS,
+        now=int(desk.clock()),
     )
 
 
@@ -114,26 +123,24 @@ async def change(desk: Desk, visit: Visit, name: str) -> Response:
 
 
 async def look_up(desk: Desk, visit: Visit) -> Response:
-    """What a hash leads to: entries that match it now, and those that have it and do not match."""
+    """What a hash leads to: entries that match it now, and those that have it and do not match. With a bank and an id, the
+    entry itself."""
+    if "id" in visit.query:
+        bank, id = text(visit.query, "bank", 64, needed=True), text(visit.query, "id", 512, needed=True)
+        return visit.redirect(
+            f"{ENTRIES}/{await _do(desk, lambda store: holdings.number_of(store, bank, id))}"
+        )
     hash = holdings.typed(text(visit.query, "hash", 200, needed=True))
-    found = (await desk.behind.banks().match(holdings.asked(hash))).found
-    held = await _do(desk, lambda store: holdings.holders(store, hash))
-    matched = {(m.bank, m.entry) for m in found.matches}
-    others = [h for h in held if (h.bank, h.entry) not in matched]
-    return render(
-        visit,
-        "bank_hash.html.j2",
-        kind=hash.kind,
-        begins=hash.hash[: holdings.SHORT],
-        found=found,
-        others=others,
-    )
+    matches = (await desk.behind.banks().match(holdings.asked(hash))).found.matches
+    now, off = await _do(desk, lambda store: holdings.found_by(store, hash, matches))
+    begins = f"{hash.kind}:{hash.hash[: holdings.SHORT]}…"
+    return render(visit, "bank_hash.html.j2", begins=begins, now_matching=now, off=off)
 
 
-async def entry(desk: Desk, visit: Visit, name: str, id: str) -> Response:
+async def entry(desk: Desk, visit: Visit, number: str) -> Response:
     """One entry, without its hashes."""
-    found = await _do(desk, lambda store: holdings.shown(store, name, id))
-    return render(visit, "bank_entry.html.j2", bank=name, shown=found)
+    found = await _do(desk, lambda store: holdings.shown(store, number))
+    return render(visit, "bank_entry.html.j2", shown=found, id=holdings.short(found.entry.id))
 
 
 async def add(desk: Desk, visit: Visit, name: str) -> Response:
@@ -171,24 +178,24 @@ async def _put(desk: Desk, visit: Visit, name: str, hash: EntryHash, label: str,
     await _note(desk, visit, "entry added", f"bank:{name}/{made.id[: holdings.SHORT]}", why)
 
 
-async def turn(desk: Desk, visit: Visit, name: str, id: str) -> Response:
+async def turn(desk: Desk, visit: Visit, number: str) -> Response:
     """Switch an entry off or on, or take it out; in effect at once."""
-    do, why = chosen(visit.form, "do", TURNS), text(visit.form, "why", needed=True)
+    do, why = chosen(visit.form, "do", _DID), text(visit.form, "why", needed=True)
     if not do:
         raise Problem(400, "asked.missing", name="do")
 
-    def turned(store: Store) -> int:
-        holdings.shown(store, name, id)
+    def turned(store: Store) -> tuple[str, int]:
+        bank, id = holdings.placed(store, number)
         if do == "enable":
-            return store.enable(name, [id], now=int(desk.clock()))
-        return (store.disable if do == "disable" else store.withdraw)(name, [id])
+            return bank, store.enable(bank, [id], now=int(desk.clock()))
+        return bank, (store.disable if do == "disable" else store.withdraw)(bank, [id])
 
-    if not await _do(desk, turned):
+    bank, count = await _do(desk, turned)
+    if not count:
         raise Problem(409, "banks.no_change")
-    await _note(
-        desk, visit, f"entry {do}d" if do != "withdraw" else "entry withdrawn", f"bank:{name}/{id[:60]}", why
-    )
-    return visit.redirect(visit.request.path.decode("ascii"), _DID[do])
+    did, key = _DID[do]
+    await _note(desk, visit, did, f"bank:{bank} entry:{number}", why)
+    return visit.redirect(f"{ENTRIES}/{number}", key)
 
 
 async def agreement(desk: Desk, visit: Visit) -> Response:

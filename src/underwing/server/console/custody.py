@@ -25,7 +25,7 @@ MOST_CHECKPOINTS = 100
 
 def lay(site: Site, desk: Desk) -> None:
     """Lay the pages about custody."""
-    proving = Proving(desk.clock)
+    proving = Proving(lambda: desk.clock())
     site.nav("know", "/console/custody", "custody.nav", May.see_custody, "u")
     site.add("/console/custody", GET=View("custody", partial(log, desk), May.see_custody))
     site.add(

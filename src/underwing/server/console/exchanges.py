@@ -91,7 +91,7 @@ class Askings:
 
 def lay(site: Site, desk: Desk) -> None:
     """Lay the pages about exchanges."""
-    askings = Askings(desk.settings.banks_file, desk.clock)
+    askings = Askings(desk.settings.banks_file, lambda: desk.clock())
     site.nav("keep", "/console/exchanges", "exchanges.nav", May.see_banks, "x")
     site.add("/console/exchanges", GET=View("exchanges", partial(exchanges, desk, askings), May.see_banks))
     site.add("/console/exchanges/{source}", POST=View("sync", partial(sync, desk, askings), May.write_banks))

@@ -1,14 +1,23 @@
 """What the pages about banks show: banks with counts, one entry without its hashes, what a hash leads to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct, structs
 
 from underwing.banks.entries import Agreement, Bank, Entry, EntryHash
 from underwing.banks.holdings import BYTES
-from underwing.banks.lookups import BankState, Holder
+from underwing.banks.lookups import BankState
 from underwing.banks.store import AgreementState, Store
-from underwing.model import HASH_KINDS, PDQ_DISTANCE, PDQ_QUALITY, HashKind, MediaHashes, Pdq, View
+from underwing.model import (
+    HASH_KINDS,
+    PDQ_DISTANCE,
+    PDQ_QUALITY,
+    HashKind,
+    MediaHashes,
+    MediaMatch,
+    Pdq,
+    View,
+)
 from underwing.server.console.visit import Problem
 
 SHORT = 8
@@ -34,9 +43,21 @@ class Overview(Struct, frozen=True, kw_only=True):
     agreements: tuple[AgreementState, ...]
 
 
+class Found(Struct, frozen=True):
+    """An entry that a hash leads to: its number, its bank, what may be shown of its id, its label, how far it is."""
+
+    number: int
+    bank: str
+    entry: str
+    label: str
+    distance: int | None
+    status: str = "active"
+
+
 class Shown(Struct, frozen=True, kw_only=True):
     """An entry as it may be shown: how many hashes of each kind, their first digits, never the hashes."""
 
+    bank: str
     entry: Entry
     kinds: tuple[tuple[str, int], ...]
     begins: tuple[str, ...]
@@ -69,19 +90,53 @@ def known(store: Store, name: str) -> BankState:
     raise Problem(404, "banks.no_bank")
 
 
-def shown(store: Store, bank: str, id: str) -> Shown:
-    """An entry of a bank.
+def placed(store: Store, number: str) -> tuple[str, str]:
+    """(bank, id) of the entry of a number: pages name entries by it, as ids of lists are often their hashes.
 
     Raises:
         Problem: 404.
     """
-    known(store, bank)
+    found = (
+        store.lookups.numbered(int(number))
+        if number.isascii() and number.isdigit() and len(number) < 16
+        else None
+    )
+    if found is None:
+        raise Problem(404, "banks.no_entry")
+    return found
+
+
+def number_of(store: Store, bank: str, id: str) -> int:
+    """The number of an entry.
+
+    Raises:
+        Problem: 404.
+    """
+    found = store.lookups.numbers([(bank, id)]).get((bank, id))
+    if found is None:
+        raise Problem(404, "banks.no_entry")
+    return found
+
+
+def short(id: str) -> str:
+    """An entry's id as it may be shown: one that looks like a hash by its first digits only."""
+    looks = len(id) >= 32 and all(c in "0123456789abcdefABCDEF" for c in id)
+    return f"{id[:SHORT]}…" if looks else id
+
+
+def shown(store: Store, number: str) -> Shown:
+    """An entry by its number.
+
+    Raises:
+        Problem: 404.
+    """
+    bank, id = placed(store, number)
     entry = store.entry(bank, id)
     if entry is None:
         raise Problem(404, "banks.no_entry")
     kinds = tuple((kind, n) for kind in HASH_KINDS if (n := sum(h.kind == kind for h in entry.hashes)))
     begins = tuple(f"{h.kind}:{h.hash[:SHORT]}…" for h in _first_of_each(entry.hashes))
-    return Shown(entry=structs.replace(entry, hashes=()), kinds=kinds, begins=begins)
+    return Shown(bank=bank, entry=structs.replace(entry, hashes=()), kinds=kinds, begins=begins)
 
 
 def _first_of_each(hashes: tuple[EntryHash, ...]) -> Iterator[EntryHash]:
@@ -119,9 +174,17 @@ def asked(hash: EntryHash) -> MediaHashes:
     )  # fmt: skip
 
 
-def holders(store: Store, hash: EntryHash) -> tuple[Holder, ...]:
-    """Entries of any status that have this very hash."""
-    return () if hash.kind == "pdq" else store.lookups.holders(hash.kind, hash.hash)
+def found_by(store: Store, hash: EntryHash, matches: Iterable[MediaMatch]) -> tuple[list[Found], list[Found]]:
+    """(what matches a hash now, what has this very hash and does not match), as a page links to them."""
+    matched = {(m.bank, m.entry): m for m in matches}
+    held = () if hash.kind == "pdq" else store.lookups.holders(hash.kind, hash.hash)
+    others = {(h.bank, h.entry): h for h in held if (h.bank, h.entry) not in matched}
+    numbers = store.lookups.numbers([*matched, *others])
+    now = [
+        Found(numbers[k], k[0], short(k[1]), m.label, m.distance) for k, m in matched.items() if k in numbers
+    ]
+    off = [Found(numbers[k], k[0], short(k[1]), h.label, None, h.status) for k, h in others.items()]
+    return now, off
 
 
 def changed(bank: Bank, *, enabled: bool, distance: int | None, quality: int | None, note: str) -> Bank:

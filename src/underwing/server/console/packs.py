@@ -29,7 +29,10 @@ class Listed(Struct, frozen=True):
 
 def lay(site: Site, desk: Desk) -> None:
     """Lay the page."""
-    site.add("/console/packs", GET=View("packs", partial(packs, desk, Kept(desk.clock)), May.see_policies))
+    site.add(
+        "/console/packs",
+        GET=View("packs", partial(packs, desk, Kept(lambda: desk.clock())), May.see_policies),
+    )
 
 
 async def packs(desk: Desk, kept: Kept, visit: Visit) -> Response:
