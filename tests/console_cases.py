@@ -166,9 +166,12 @@ SAMPLES = {
     "/console/cases/{case}/split": "/console/cases/1/split",
     "/console/accounts": "/console/accounts?id=a",
     "/console/accounts/{id}": "/console/accounts/a",
+    "/console/banks/{bank}": "/console/banks/test",
+    "/console/bank-entries": "/console/bank-entries?bank=test&id=underwing-test-picture",
+    "/console/bank-entries/{number}": "/console/bank-entries/1",
 }
 """A path that can be looked at, for each that has parts in braces."""
-NOT_WALKED = ("/console/enter",)
+NOT_WALKED = ("/console/enter", "/console/custody/checkpoints")
 """Paths that are no pages."""
 VIEWS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 800}},
