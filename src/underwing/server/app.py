@@ -167,8 +167,9 @@ class App:
         self._keep(caring.run())
 
     def _cared(self) -> Caring:
+        _ = self._ready
         if self._caring is None:
-            raise Refusal(503, "not_ready", "the casebook is loading, or is switched off", retry_after=1)
+            raise Refusal(404, "no_casebook", "the casebook of this service is switched off")
         return self._caring
 
     def welcome(self) -> str:
