@@ -8,13 +8,20 @@ from pathlib import Path
 from typing import Any, get_args
 
 import httpx2
+from axe_playwright_python.sync_playwright import Axe
+from msgspec import to_builtins
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import Page
+from sqlalchemy import insert
 
 from casebook_cases import Clock
 from server_cases import Running, event, post
-from underwing.casebook.cases import Casebook
+from underwing.casebook.cases import Case, Casebook
 from underwing.casebook.context import ContextBuffer
 from underwing.casebook.database import Database
-from underwing.casebook.people import Member, Role
+from underwing.casebook.people import Member, Role, Whose
+from underwing.casebook.people.access import may
+from underwing.casebook.people.tables import MEMBERS as MEMBERS_TABLE
 from underwing.casebook.vault import Home
 from underwing.engine import Engine, Runner
 from underwing.server import Keys, Settings, create_app
@@ -33,6 +40,16 @@ class Console(Running):
     book: Casebook
     work: Casework
     clock: Clock
+    home: Home
+
+    def records(self, *, seen: bool = False) -> list[tuple[str, str, str]]:
+        """(who, what, about which case) of what was done in the console, from the custody log; with `seen`, what was read
+        too."""
+        return [
+            (record.by, "saw" if record.kind == "saw-metadata" else str(record.facts["what"]), record.case)
+            for record in self.home.custody.records()
+            if record.kind == "acted" or (seen and record.kind == "saw-metadata")
+        ]
 
     @contextmanager
     def browser(self, member: Member | Role | None = "senior", **more: Any) -> Iterator["Browser"]:
@@ -54,32 +71,36 @@ class Browser(httpx2.Client):
         assert found, f"{page} has no form"
         return self.post(path, data={"csrf": found[1], **fields})
 
+    def act(self, case: Case, what: str, **fields: Any) -> httpx2.Response:
+        """Do something with a case as a page showed it that was loaded when the case was `case`."""
+        stand = {"version": case.version, "acted": case.acted}
+        return self.send_form(f"/console/cases/{case.id}/{what}", **{**stand, **fields})
+
 
 @contextmanager
-def console(engine: Engine, directory: Path, **settings: Any) -> Iterator[Console]:
-    """The service over `engine` with casebook and context, its files in `directory`."""
-    log, path = io.StringIO(), directory / "store.db"
+def console(
+    engine: Engine, directory: Path, database: Database | None = None, **settings: Any
+) -> Iterator[Console]:
+    """The service over `engine` with casebook, vault, people and context, its files in `directory`; the casebook in
+    `database`, or in a file beside the others."""
+    log, path, clock = io.StringIO(), directory / "store.db", Clock()
     set_up("info", log)
-    clock = Clock()
-    given = Settings(database=str(path), **settings)
-    with (
-        Runner(engine, path) as runner,
-        Keys(path) as keys,
-    ):
-        database = Database(directory / "casebook.db")
-        home = Home.make(directory / "vault", database)
-        waiting = ContextBuffer(directory / "context.db", b"k" * 32)
-        book = Casebook(database, clock=clock, context=waiting, keys=home.keys)
-        app = create_app(None, keys, given)
+    kept = database or Database(directory / "console.db")
+    home = Home.ensure(directory / "vault", kept)
+    for member in MEMBERS.values():
+        kept.run(insert(MEMBERS_TABLE).values(created=0, **to_builtins(member)))
+    context = ContextBuffer(directory / "context.db", b"k" * 32)
+    book = Casebook(kept, clock=clock, context=context, keys=home.keys)
+    with Runner(engine, path) as runner, Keys(path) as keys:
+        app = create_app(None, keys, Settings(database=str(path), **settings))
         work = Casework(book, home, runner, {})
 
         async def load() -> None:
             app.attach(runner, work)
 
-        app.on_start = load
-        app.desk.clock = clock
+        app.on_start, app.desk.clock = load, clock
         service = Console(app, runner, keys, log)
-        service.book, service.work, service.clock = book, work, clock
+        service.book, service.work, service.clock, service.home = book, work, clock, home
         try:
             yield service
         finally:
@@ -112,14 +133,14 @@ def fill(service: Console) -> None:
     lines.append({"type": "account", "id": "a", "declared_age": 40, "minor": False})
     for number, text in enumerate(story):
         sender, to = ("k", "a") if text in CALM and number % 2 else ("a", "k")
-        lines.append(event(number, text, **_said(number, sender, to)))
+        lines.append(event(number, text, **said_at(number, sender, to)))
     for number, text in enumerate(STORY[:4], 100):
-        lines.append(event(number, text, **_said(number, "a", "k2")))
+        lines.append(event(number, text, **said_at(number, "a", "k2")))
     hostile = (HOSTILE, BIDI, LONG, *STORY)
     for number, text in enumerate(hostile, 200):
-        lines.append(event(number, text, **_said(number, HOSTILE[:60] + "b", HOSTILE[:64])))
+        lines.append(event(number, text, **said_at(number, HOSTILE[:60] + "b", HOSTILE[:64])))
     for number, text in enumerate(STORY, 300):
-        lines.append(event(number, text, **_said(number, "stranger\u202e", "child\u202ename")))
+        lines.append(event(number, text, **said_at(number, "stranger\u202e", "child\u202ename")))
     lines.append(
         {"type": "user_report", "id": "r1", "at": "2026-01-01T12:00:00Z", "from": "k", "to": "mean", "reason": HOSTILE[:60]}
     )  # fmt: skip
@@ -129,8 +150,69 @@ def fill(service: Console) -> None:
         post(client, *lines)
 
 
-def _said(number: int, sender: str, to: str) -> dict[str, Any]:
+def said_at(number: int, sender: str, to: str) -> dict[str, Any]:
+    """What makes `event` a message between two accounts, some minutes past noon."""
     return {
         "from": sender, "to": [to], "conversation": f"{sender}-{to}"[:64],
         "at": f"2026-01-01T12:{number % 60:02d}:00Z",
     }  # fmt: skip
+
+
+# -- browsers -------------------------------------------------------------------------------------------
+
+SAMPLES = {
+    "/console/cases/{case}": "/console/cases/1",
+    "/console/cases/{case}/why/{event}": "/console/cases/1/why/m9",
+    "/console/cases/{case}/split": "/console/cases/1/split",
+    "/console/accounts": "/console/accounts?id=a",
+    "/console/accounts/{id}": "/console/accounts/a",
+}
+"""A path that can be looked at, for each that has parts in braces."""
+NOT_WALKED = ("/console/enter",)
+"""Paths that are no pages."""
+VIEWS: dict[str, dict[str, Any]] = {
+    "light": {"viewport": {"width": 1280, "height": 800}},
+    "dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 320, "height": 640}, "has_touch": True},
+}
+
+
+def pages(service: Console) -> Iterator[tuple[str, Member | None]]:
+    """Every page of the console that GET shows, with a member who may see it (None: no session needed)."""
+    for row in service.app.site.table():
+        path = SAMPLES.get(row.path, row.path)
+        if row.method != "GET" or "{" in path or row.path in NOT_WALKED:
+            continue
+        if row.permission is None:
+            yield path, None
+        else:
+            whose: Whose = "none" if row.about == "none" else "free"  # nobody holds the cases of the samples
+            yield path, next(member for member in MEMBERS.values() if may(member, row.permission, whose))
+
+
+def faults(page: Page) -> list[str]:
+    """What axe calls serious or critical on a page, with where it is."""
+    options = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+    found = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{v['impact']} {v['id']}: {[node['html'][:200] for node in v['nodes']][:3]}"
+        for v in found
+        if v["impact"] in ("serious", "critical")
+    ]
+
+
+@contextmanager
+def tab(
+    chromium: Chromium, service: Console, member: Member | Role | None, view: str = "light"
+) -> Iterator[Page]:
+    """A page of a real browser, signed in. Anything that a page says went wrong fails the test."""
+    with chromium.new_context(**VIEWS[view]) as context:
+        page, wrong = context.new_page(), list[str]()
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("dialog", lambda dialog: wrong.append(f"a dialog: {dialog.message}"))
+        if member is not None:
+            who = MEMBERS[member] if isinstance(member, str) else member
+            page.goto(f"{service.url}/console/enter?key={service.app.desk.guests.invite(who)}")
+        yield page
+        assert not wrong, wrong

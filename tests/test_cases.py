@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from casebook_cases import NOW, Clock, decision, put, report, said, sent
+from casebook_cases import NOW, Clock, decision, put, reason, report, said, sent
 from underwing.casebook.cases import Casebook, CaseError, Marks, Priority, findings
 from underwing.casebook.errors import CasebookError
 from underwing.model import Decision, MediaMatch, encode
@@ -31,6 +31,15 @@ def test_only_what_asks_for_a_case_makes_one(book: Casebook) -> None:
     held_back = decision("m3", actions=(), withheld=("open_case",), shadow=("open_case",))
     assert book.wants(said("m3"), encode(held_back))
     assert book.take_in(said("m3"), held_back) is None
+
+
+def test_a_classifiers_guess_makes_a_case_without_a_suspect(book: Casebook) -> None:
+    guess = reason("guess", "p1", 0.0)
+    made = decision("p1", level="none", stage="guessed_media", reasons=(guess,))
+    item = book.take_in(sent("p1", SHA), made)
+    assert item is not None
+    assert roles(book, item.case) == {("a", "bystander"), ("k", "victim")}
+    assert book.show(item.case).case.priority == Priority.early
 
 
 def test_a_decision_delivered_twice_changes_nothing(book: Casebook) -> None:

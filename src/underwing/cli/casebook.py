@@ -42,12 +42,15 @@ def refusals() -> Iterator[None]:
 
 
 @contextmanager
-def opened_database(where: str, *, make: bool = False) -> Iterator[Database]:
-    """The casebook's database, closed at the end; a missing file is an error unless it is to be made."""
+def opened_database(
+    where: str, *, make: bool = False, migrate: bool | None = None, prepared: bool = True
+) -> Iterator[Database]:
+    """The casebook's database, closed at the end; a missing file is an error unless it is to be made. `migrate` and
+    `prepared` as `Database` has them."""
     if not make and "://" not in where and not Path(where).is_file():
         stop(f"{where}: no such casebook; start the service first or name another with --casebook")
     with refusals():
-        database = Database(where)
+        database = Database(where, migrate=migrate, prepared=prepared)
         try:
             yield database
         finally:

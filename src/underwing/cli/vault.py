@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from underwing.casebook import times
+from underwing.casebook.rewrap import rewrap
 from underwing.casebook.vault import Home, KeyFile, Label, Stored, load_retention
 from underwing.casebook.vault.place import vault_beside
 from underwing.cli.casebook import DEFAULT, By, Directory, Reason, Where, opened, opened_database, refusals
@@ -294,8 +295,11 @@ def vault_rewrap(
     """Change the key-encryption key: every case's key is wrapped anew, no object is touched."""
     with opened(casebook, directory) as home:
         new = KeyFile(key_file) if key_file.exists() else KeyFile.make(key_file)
-        count = home.rewrap(new, by=by, reason=reason)
-    out.print(f"[green]{count} keys[/] of cases and context are wrapped by {new.id} now", highlight=False)
+        count = rewrap(home, new, by=by, reason=reason)
+    out.print(
+        f"[green]{count} keys[/] of cases, context and second factors are wrapped by {new.id} now",
+        highlight=False,
+    )
     out.print(f"Name {key_file} as key_file in vault.toml, and keep a copy of it elsewhere.", highlight=False)
 
 

@@ -40,6 +40,7 @@ from underwing.server.media.bring import Bring
 from underwing.server.media.surfaces import Surfaces
 from underwing.server.metrics import CONTENT_TYPE, Metrics
 from underwing.server.openapi import describe
+from underwing.server.people import load_flow, load_people
 from underwing.server.recent import recent
 from underwing.server.routes import DECISIONS, EVENTS, EXPLAIN, OPERATE, Route, Routes
 from underwing.server.settings import Settings
@@ -71,9 +72,10 @@ class App:
         self._routes = Routes()
         self._lay_routes()
         self.desk = Desk(settings)
+        """What the console's pages work with."""
+        self.desk.oidc = load_flow(settings)
         if settings.ticket:
             self.desk.guests.invite(ticket=settings.ticket)
-        """What the console's pages work with."""
         self.site = console(self.desk)
         self.site.on_fault = self.metrics.faults.labels("request").inc
         self._caring: Caring | None = None
@@ -137,10 +139,14 @@ class App:
         )
         self.desk.attach(
             book=casework.book if casework else None,
+            database=casework.database if casework else None,
+            custody=casework.home.custody if casework else None,
+            home=casework.home if casework else None,
             engine=lambda function: self._ready.call(partial(function, runner)),
             draw=lambda data, wish: self._media.desk().still(data, wish),
         )
         if casework is not None:
+            self.desk.attach(people=load_people(settings, casework.home, self.desk.clock))
             self._attach_care(casework, ingest)
         self._events = Events(ingest, self.metrics, self._rates, settings, self._send)
         if settings.url_lists:

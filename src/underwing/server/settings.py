@@ -59,12 +59,25 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Whether `/metrics` needs no key from this machine, while the service listens on loopback only."""
     https: bool = False
     """Whether a proxy in front speaks HTTPS: cookies become Secure, and HSTS is sent."""
+    proxies: str = "127.0.0.1 ::1"
+    """Addresses of proxies in front (between blanks), whose `X-Forwarded-For` is believed."""
+    session_idle_minutes: Annotated[int, Meta(ge=1, le=60)] = 30
+    """How long a session of the console lives without a request."""
+    session_hours: Annotated[int, Meta(ge=1, le=24)] = 12
+    """How long a session of the console lives at most."""
+    second: str = ""
+    """A TOML file of acts that take a second person, laid over the shipped one."""
+    oidc: str = ""
+    """A TOML file about an identity provider (OpenID Connect); empty means local accounts only."""
     ticket: str = ""
     """A ticket that opens the console once, as a senior reviewer: `/?key=<ticket>`. At least 32 characters."""
     url_lists: str = ""
     """A directory of URL lists that messages are held against; followed while the service runs."""
     banks: str = ""
     """The SQLite file with the banks; empty means `banks.db` beside the database."""
+    exchanges: str = ""
+    """The file that names the sources of lists, which are asked when they are due; empty means `exchanges.toml` beside the
+    database, where there is one; `off` means that none is asked."""
     receipt_key: str = ""
     """The file with the key that signs receipts, made when missing; empty means `receipts.pem` beside the database."""
     media_max: _Positive = 64 * 1024 * 1024
@@ -124,6 +137,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     def banks_file(self) -> Path:
         """Where the banks are."""
         return Path(self.banks) if self.banks else Path(self.database).with_name("banks.db")
+
+    @property
+    def exchanges_file(self) -> Path | None:
+        """The file of the sources of lists, or None when none is asked."""
+        if self.exchanges == "off":
+            return None
+        return Path(self.exchanges) if self.exchanges else Path(self.database).with_name("exchanges.toml")
 
     @property
     def receipt_key_file(self) -> Path:

@@ -15,8 +15,7 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
-from underwing.casebook.cases import acts, feedback, network, paging
-from underwing.casebook.cases.correct import correct
+from underwing.casebook.cases import acts, correct, feedback, network, paging
 from underwing.casebook.cases.findings import by_hand, findings
 from underwing.casebook.cases.gather import Gathered, gather
 from underwing.casebook.cases.rows import Rows
@@ -315,8 +314,8 @@ class Casebook:
         return self._do(acts.close, id, who, outcome, reason, self._now(), version)
 
     def correct(self, id: int, who: str, outcome: Outcome, reason: str) -> Case:
-        """Give a closed case another outcome (`correct`)."""
-        return self._do(correct, id, who, outcome, reason, self._now())
+        """Give a closed case another outcome (`correct.correct`)."""
+        return self._do(correct.correct, id, who, outcome, reason, self._now())
 
     def reopen(self, id: int, who: str, why: str) -> Case:
         """Open a case again (`acts.reopen`)."""

@@ -10,14 +10,11 @@ import msgspec
 from msgspec import Struct, field
 
 from underwing.casebook import times
-from underwing.casebook.context import Sealed
-from underwing.casebook.context import tables as context_tables
 from underwing.casebook.custody import Custody, Problem, Proof, Signer, Verifier, read_published, verify
 from underwing.casebook.custody.checkpoints import Checkpoint
 from underwing.casebook.database import CasebookError, Database
 from underwing.casebook.keys import KeyFile, Keys
 from underwing.casebook.private import write_private
-from underwing.casebook.vault import tables
 from underwing.casebook.vault.keeping import Keeping
 from underwing.casebook.vault.retention import load_retention
 from underwing.casebook.vault.store import ObjectStore
@@ -28,10 +25,10 @@ SETTINGS = "vault.toml"
 _FIRST_SETTINGS = """\
 # Paths are relative to this file. See docs/evidence.md.
 version = 1
-store = "{store}"           # a directory, or s3://bucket/prefix
-key_file = "{key_file}"     # the key-encryption key: keep a copy elsewhere, without it nothing can be read
-signing_key = "{signing_key}"  # signs the custody log
-retention = ""              # a file of retention rules laid over the shipped ones
+store = {store}  # a directory, or s3://bucket/prefix
+key_file = {key_file}  # the key-encryption key: keep a copy elsewhere, without it nothing can be read
+signing_key = {signing_key}  # signs the custody log
+retention = {retention}  # a file of retention rules laid over the shipped ones
 
 [store_options]             # for s3: endpoint, region, … (credentials come from the environment)
 {options}"""
@@ -66,7 +63,7 @@ class Home:
         keys: Keys | None = None,
         resume: bool = True,
     ) -> None:
-        settings = _settings(directory)
+        self.settings = settings = _settings(directory)
         self.signer = Signer.of(directory / settings.signing_key)
         self.keys = keys or KeyFile(directory / settings.key_file)
         store = (
@@ -113,11 +110,9 @@ class Home:
             KeyFile.make(directory / key_file)
         if not (directory / signing_key).exists():
             Signer.made().save(directory / signing_key)
-        lines = "".join(f"{k} = {_quoted(v)}\n" for k, v in (options or {}).items())
-        filled = _FIRST_SETTINGS.format(
-            store=store, key_file=key_file, signing_key=signing_key, options=lines
-        )
-        write_private(directory / SETTINGS, filled.encode())
+        write_settings(directory / SETTINGS, VaultSettings(
+            store=store, key_file=key_file, signing_key=signing_key, store_options=options or {}
+        ))  # fmt: skip
         return cls(directory, database)
 
     @classmethod
@@ -125,18 +120,12 @@ class Home:
         """The vault in a directory, made where there is none."""
         return (cls if (directory / SETTINGS).exists() else cls.make)(directory, database)
 
-    def rewrap(self, keys: Keys, *, by: str, reason: str) -> int:
-        """Wrap the keys of all cases and of all sealed context by another key-encryption key; how many there were.
-
-        Raises:
-            CasebookError: it is the same key, or one of them is not opened by the key at hand; nothing is changed then.
-        """
-        with self.database.transaction():
-            count = self.vault.rewrap(keys, by=by, reason=reason)
-            count += Sealed(self.database, self.keys).rewrap(keys)
-        self.database.forget(tables.case_keys, context_tables.seals)
-        self.keys = keys
-        return count
+    def secrets(self) -> dict[str, Path]:
+        """The key files, by the names they have where nobody gave them others."""
+        return {
+            "vault.key": self.directory / self.settings.key_file,
+            "custody.key": self.directory / self.settings.signing_key,
+        }
 
     def verify(
         self, published: tuple[Path, ...] = (), public_key: str = "", contents: bool = True
@@ -150,7 +139,7 @@ class Home:
             CasebookError: a file that cannot be read, or no such key.
         """
         verifier = Verifier(public_key or self.signer.public)
-        proof = _prove(self.custody, verifier, published, self.clock())
+        proof = prove(self.custody, verifier, published, self.clock())
         if proof.problems:
             return proof, []
         return proof, list(verify_vault(self.vault, self.custody, verifier, contents))
@@ -168,12 +157,15 @@ def prove_log(
         raise CasebookError(f"{where}: no such file")
     opened = Database(where, migrate=False)
     try:
-        return _prove(Custody(opened, Signer.made(), clock), Verifier(public_key), published, clock())
+        return prove(Custody(opened, Signer.made(), clock), Verifier(public_key), published, clock())
     finally:
         opened.close()
 
 
-def _prove(custody: Custody, verifier: Verifier, published: tuple[Path, ...], now: datetime) -> Proof:
+def prove(
+    custody: Custody, verifier: Verifier, published: tuple[Path, ...] = (), now: datetime | None = None
+) -> Proof:
+    """Prove a log against its own checkpoints and those of some files. None of its times may lie after `now`."""
     checkpoints = [*_own(custody), *(known for path in published for known in _elsewhere(path))]
     return verify(custody.entries(), verifier, checkpoints, now)
 
@@ -203,6 +195,20 @@ def _settings(directory: Path) -> VaultSettings:
     if made.version != 1:
         raise CasebookError(f"{path}: version {made.version} is newer than this program")
     return made
+
+
+def write_settings(path: Path, settings: VaultSettings) -> None:
+    """The settings of a new vault as a file that says what each is.
+
+    Raises:
+        CasebookError: it exists, or cannot be written.
+    """
+    options = "".join(f"{name} = {_quoted(value)}\n" for name, value in settings.store_options.items())
+    filled = _FIRST_SETTINGS.format(
+        store=_quoted(settings.store), key_file=_quoted(settings.key_file), options=options,
+        signing_key=_quoted(settings.signing_key), retention=_quoted(settings.retention),
+    )  # fmt: skip
+    write_private(path, filled.encode())
 
 
 def _quoted(text: str) -> str:

@@ -207,6 +207,11 @@ class Vault:
         """The address these bytes have in a case that has a key."""
         return address_of(self._case_key(case), sha256, generation)
 
+    def names_of(self, stored: Stored) -> Iterator[str]:
+        """The names in the store of what an object consists of."""
+        yield from (segment_name(stored.locator, number) for number in range(stored.segments))
+        yield entry_name(stored.address)
+
     def rewrap(self, keys: Keys, *, by: str, reason: str) -> int:
         """Wrap every case's key by another key-encryption key from now on; how many there were. No object is touched.
 

@@ -39,7 +39,7 @@ def lay(site: Site, desk: Desk) -> None:
     site.add("/console/appeals/{id}", GET=View("one_appeal", partial(show, desk), may))
     for name, act in (("take", take), ("release", release), ("decide", decide)):
         site.add(f"/console/appeals/{{id}}/{name}", POST=View(f"appeal_{name}", partial(act, desk), may))
-    site.nav("work", "/console/appeals", "appeals.title", may, "a")
+    site.nav("work", "/console/appeals", "appeals.title", may, "r")
 
 
 async def queue(desk: Desk, visit: Visit) -> Response:

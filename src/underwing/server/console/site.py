@@ -156,7 +156,7 @@ class Site:
         request.route = f"console_{view.name}"
         if view.permission is not None:
             if visit.member is NOBODY:
-                return self._to_sign_in(visit)
+                return self._arrived(visit) or self._to_sign_in(visit)
             if view.about == "case":
                 visit.case = await visit.work(self._case, parts[0])
                 visit.whose = visit.stands(visit.case)
@@ -174,6 +174,17 @@ class Site:
             if found is not None:
                 return found
         raise Problem(404, "problem.no_case")
+
+    def _arrived(self, visit: Visit) -> Response | None:
+        """For who followed a link on another site: a page that goes on to the same path. Browsers leave the session's cookie
+        (SameSite=Strict) out of the first request then and send it with the second."""
+        request = visit.request
+        from_elsewhere = request.header(b"sec-fetch-site") in (b"cross-site", b"same-site")
+        if request.method != "GET" or visit.token or not from_elsewhere:
+            return None
+        query = request.scope["query_string"].decode("latin-1")
+        path = request.path.decode("latin-1") + (f"?{query}" if query else "")
+        return render(visit, "through.html.j2", path=path)
 
     def _to_sign_in(self, visit: Visit) -> Response:
         if visit.request.method in ("GET", "HEAD") and any(row.path == SIGN_IN for row in self._rows):

@@ -112,5 +112,5 @@ def _read(path: Path) -> OKPKey:
         if key.is_private and key.curve_name == "Ed25519":
             return key
     except (JoseError, ValueError):
-        pass
+        pass  # said below, and without the library's words: these may quote the file, and it may be another key
     raise ReceiptError(f"{path} holds no private Ed25519 key in PEM; move it away and a new one is made")
