@@ -166,10 +166,7 @@ class App:
             lambda work: self._media.desk().banks(work),
             lambda: self.desk.clock(),
         )
-        self.desk.attach(
-            database=casework.database, home=casework.home, custody=casework.home.custody, care=caring.care,
-            appeals=caring.appeals,
-        )  # fmt: skip
+        self.desk.attach(care=caring.care, appeals=caring.appeals)
         self._keep(caring.run())
 
     def _cared(self) -> Caring:
