@@ -21,11 +21,13 @@ ROWS = 50
 
 def work(where: str) -> None:
     """Migrate down and up until killed."""
-    database = Database(where, prepared=False)
-    print("ready", flush=True)
+    database, ready = Database(where, prepared=False), False
     while True:
         migrations.downgrade(database, migrations.REVISIONS[0])
         migrations.upgrade(database)
+        if not ready:  # by now everything is loaded, and kills fall into the work itself
+            ready = True
+            print("ready", flush=True)
 
 
 class Kills:
@@ -38,13 +40,13 @@ class Kills:
         database.close()
 
     def kill(self, chance: random.Random, times: int) -> None:
-        """One process, killed after up to 0.3 s of work; as often as told, with a look after each."""
+        """One process, killed after up to 0.5 s of work; as often as told, with a look after each."""
         for _ in range(times):
             command = [sys.executable, "-u", __file__, "--work", self.where]
             with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parent) as made:
                 assert made.stdout is not None
                 assert made.stdout.readline() == b"ready\n"
-                time.sleep(chance.uniform(0, 0.3))
+                time.sleep(chance.uniform(0, 0.5))
                 made.kill()
             self.look()
 

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -97,7 +98,7 @@ def console(
     log, path, clock = io.StringIO(), directory / "store.db", Clock()
     set_up("info", log)
     kept = database or Database(directory / "console.db")
-    home = Home.ensure(directory / "vault", kept)
+    home = Home.ensure(directory / "vault", kept, lambda: datetime.fromtimestamp(clock(), UTC))
     for member in MEMBERS.values():
         kept.run(insert(MEMBERS_TABLE).values(created=0, **to_builtins(member)))
     context = ContextBuffer(directory / "context.db", b"k" * 32)

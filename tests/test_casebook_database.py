@@ -61,6 +61,28 @@ def test_a_transaction_is_all_or_nothing_and_joins_the_one_around_it(casebook_da
     assert names(db) == ["in", "out"]
 
 
+def test_what_cannot_be_taken_back_waits_for_the_commit(casebook_database: Database) -> None:
+    db, done = casebook_database, list[str]()
+
+    def act(fails: bool) -> None:
+        with db.transaction():
+            mark(db, "in")
+            with db.transaction():
+                db.forget(marks)
+                db.after(lambda: done.append("after"))
+            assert done == []
+            if fails:
+                raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        act(fails=True)
+    assert done == []
+    act(fails=False)
+    assert done == ["after"]
+    db.after(lambda: done.append("at once"))
+    assert done == ["after", "at once"]
+
+
 def test_what_fails_leaves_a_usable_database(casebook_database: Database) -> None:
     db = casebook_database
     mark(db, "a")

@@ -7,7 +7,7 @@ for nobody.
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
@@ -110,8 +110,20 @@ class Database:
                 else:
                     connection.exec_driver_sql("BEGIN")
                     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER})")
+            later: list[Callable[[], object]] = []
+            self._mine.later = later
             with self._holding(connection, reading=False):
                 yield
+        for work in later:
+            work()
+
+    def after(self, work: Callable[[], object]) -> None:
+        """Do something once the transaction that runs in this thread is committed, or now if none runs; not at all when it
+        is taken back. For what cannot be taken back itself."""
+        if self._held() is None or self._mine.reading:
+            work()
+        else:
+            self._mine.later.append(work)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -189,15 +201,14 @@ class Database:
 
     def forget(self, *tables: Table) -> None:
         """See that what was deleted or overwritten in some tables is gone from the files, as far as that can be done from
-        here. Not within a transaction.
+        here; within a transaction, once it is committed.
 
         SQLite's write-ahead log is emptied. PostgreSQL vacuums; its own log and what was archived of it keep the old rows
         for as long as they are kept.
         """
-        if self.kind == "sqlite":
-            self.run(text("PRAGMA wal_checkpoint(TRUNCATE)"))
-        else:
-            self.run(text(f"VACUUM {', '.join(table.name for table in tables)}"))
+        names = ", ".join(table.name for table in tables)
+        done = "PRAGMA wal_checkpoint(TRUNCATE)" if self.kind == "sqlite" else f"VACUUM {names}"
+        self.after(lambda: self.run(text(done)))
 
     @contextmanager
     def _done(self, statement: Executable, values: Values) -> Iterator[CursorResult[*tuple[Any, ...]]]:

@@ -119,9 +119,9 @@ class Home:
         return made
 
     @classmethod
-    def ensure(cls, directory: Path, database: Database) -> "Home":
+    def ensure(cls, directory: Path, database: Database, clock: times.Clock = times.now) -> "Home":
         """The vault in a directory, made where there is none."""
-        return (cls if (directory / SETTINGS).exists() else cls.make)(directory, database)
+        return (cls if (directory / SETTINGS).exists() else cls.make)(directory, database, clock=clock)
 
     def secrets(self) -> dict[str, Path]:
         """The key files, by the names they have where nobody gave them others."""

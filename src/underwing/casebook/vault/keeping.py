@@ -244,7 +244,7 @@ class Keeping:
             self._index.unask(address)
             self._index.certify(address, msgspec.json.encode(certificate))
         self._vault.database.forget(tables.objects)
-        self._vault.settle(self._index.get(address))
+        self._vault.database.after(lambda: self._vault.settle(self._index.get(address)))
         return certificate
 
     def certificate(self, address: str) -> Certificate:
