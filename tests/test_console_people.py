@@ -221,7 +221,7 @@ def test_ones_own_account(place: Place) -> None:
 def test_a_guest_has_no_account(place: Place) -> None:
     async def looks(browser: Browser) -> None:
         await browser.get(place.app.welcome())
-        assert (await browser.get("/console/me")).status_code == 404
+        assert "You are a guest" in (await browser.get("/console/me")).text
         answer = await browser.send_form("/console/me/language", "/console/", language="de")
         assert answer.status_code == 403
 
