@@ -178,11 +178,14 @@ SAMPLES = {
     "/console/accounts": "/console/accounts?id=a",
     "/console/accounts/{id}": "/console/accounts/a",
     "/console/people/{member}": "/console/people/id-reviewer",
+    "/console/banks/{bank}": "/console/banks/test",
+    "/console/bank-entries": "/console/bank-entries?bank=test&id=underwing-test-picture",
+    "/console/bank-entries/{number}": "/console/bank-entries/1",
 }
 """A path that can be looked at, for each that has parts in braces."""
 NOT_WALKED = (
-    "/console/enter", "/console/custody/checkpoints", "/console/bank-entries", "/console/enrol",
-    "/console/sign-in/provider", "/console/sign-in/provider/back",
+    "/console/enter", "/console/custody/checkpoints", "/console/enrol", "/console/sign-in/provider",
+    "/console/sign-in/provider/back",
 )  # fmt: skip
 """Paths that give no page as they stand: a redirect, a file, a page that needs more than a session."""
 VIEWS: dict[str, dict[str, Any]] = {

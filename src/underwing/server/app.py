@@ -166,15 +166,13 @@ class App:
             lambda work: self._media.desk().banks(work),
             lambda: self.desk.clock(),
         )
-        self.desk.attach(
-            database=casework.database, home=casework.home, custody=casework.home.custody, care=caring.care,
-            appeals=caring.appeals,
-        )  # fmt: skip
+        self.desk.attach(care=caring.care, appeals=caring.appeals)
         self._keep(caring.run())
 
     def _cared(self) -> Caring:
+        _ = self._ready
         if self._caring is None:
-            raise Refusal(503, "not_ready", "the casebook is loading, or is switched off", retry_after=1)
+            raise Refusal(404, "no_casebook", "the casebook of this service is switched off")
         return self._caring
 
     def welcome(self) -> str:
