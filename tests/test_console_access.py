@@ -122,6 +122,14 @@ TABLE: dict[str, str | tuple[str, str, str]] = {
     "GET /console/service/keys": "A",
     "POST /console/service/keys": "A",
     "POST /console/service/keys/{key}": "A",
+    # appeals: the queue of those who decide, and the page of those who complain
+    "GET /console/appeals": "RS",
+    "GET /console/appeals/{id}": "RS",
+    "POST /console/appeals/{id}/take": "RS",
+    "POST /console/appeals/{id}/release": "RS",
+    "POST /console/appeals/{id}/decide": "RS",
+    "GET /console/appeal": OPEN,
+    "POST /console/appeal": OPEN,
     # people and the second person
     "GET /console/people": "A",
     "POST /console/people": "A",

@@ -17,8 +17,9 @@ def test_no_page_has_a_serious_fault(chromium: Browser, filled: Console, view: s
         with tab(chromium, filled, member, view) as page:
             for path in [*paths, "/console/cases/2"] if member and member.role == "senior" else paths:
                 answer = page.goto(filled.url + path)
-                assert answer is not None
-                assert answer.status == 200, path
+                if answer is None or answer.status != 200:
+                    found[path] = answer and answer.status
+                    continue
                 if wrong := faults(page):
                     found[path] = wrong
                 wide = page.evaluate(

@@ -17,6 +17,7 @@ from underwing.casebook.people import Member
 from underwing.casebook.people.throttle import ACCOUNT
 from underwing.server.addresses import client_address
 from underwing.server.http import Request
+from underwing.server.settings import SettingsError
 
 NEW = "eight loud otters sleeping"
 
@@ -158,6 +159,23 @@ def test_a_sign_in_ends_the_session_before_it(place: Place) -> None:
         assert place.people.session(tokens[1])
 
     inside(place, None, twice)
+
+
+def test_a_page_that_looks_again_by_itself_does_not_keep_the_session(place: Place) -> None:
+    anna, _ = place.rig.enrolled("anna")
+
+    async def stays_open(browser: Browser) -> None:
+        for _ in range(30):
+            place.rig.clock.on(minutes=1)
+            answer = await browser.get("/console/", headers={"sec-fetch-dest": "empty"})
+        assert answer.status_code == 303
+
+    inside(place, anna, stays_open)
+
+
+def test_a_bad_file_about_the_provider_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"oidc: .*none\.toml cannot be read"):
+        Place(tmp_path, oidc=str(tmp_path / "none.toml"))
 
 
 # -- one's own account ----------------------------------------------------------------------------------

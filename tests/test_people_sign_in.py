@@ -225,6 +225,16 @@ def test_each_sign_in_has_a_session_of_its_own(rig: Rig) -> None:
     assert rig.people.session(second.token) is None
 
 
+def test_what_a_page_asks_by_itself_keeps_no_session_alive(rig: Rig) -> None:
+    anna, _ = rig.enrolled("anna")
+    session = rig.sign_in(anna)
+    for _ in range(29):
+        rig.clock.on(minutes=1)
+        assert rig.people.session(session.token, touch=False)
+    rig.clock.on(minutes=1)
+    assert rig.people.session(session.token) is None
+
+
 def test_sessions_of_one_member_are_bounded(rig: Rig) -> None:
     anna, _ = rig.enrolled("anna")
     made = [rig.sign_in(anna) for _ in range(MOST + 2)]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from underwing.casebook.people import People, Span, load_rules
 from underwing.casebook.vault import Home
-from underwing.server.oidc import Flow, Provider, load_oidc
-from underwing.server.settings import Settings
+from underwing.server.oidc import Flow, OidcError, Provider, load_oidc
+from underwing.server.settings import Settings, SettingsError
 
 
 def load_people(settings: Settings, home: Home, clock: Callable[[], float]) -> People:
@@ -29,9 +29,12 @@ def load_flow(settings: Settings) -> Flow | None:
     """Sign-ins through the identity provider of the settings; None where they name none.
 
     Raises:
-        OidcError: its file cannot be used.
+        SettingsError: its file cannot be used.
     """
     if not settings.oidc:
         return None
-    config, secret = load_oidc(Path(settings.oidc))
+    try:
+        config, secret = load_oidc(Path(settings.oidc))
+    except OidcError as error:
+        raise SettingsError(f"oidc: {error}") from None
     return Flow(Provider(config, secret))

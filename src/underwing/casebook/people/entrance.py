@@ -64,9 +64,10 @@ class Entrance:
 
     # -- cookies ----------------------------------------------------------------------------------------
 
-    def session(self, token: str) -> tuple[Member, Session] | None:
-        """The active member and complete session of a cookie, or None."""
-        found = self._found(token)
+    def session(self, token: str, touch: bool = True) -> tuple[Member, Session] | None:
+        """The active member and complete session of a cookie, or None. What a page asks by itself must not `touch` it, or an
+        open page would keep its session alive."""
+        found = self._found(token, touch)
         return found if found and found[1].complete else None
 
     def unfinished(self, token: str) -> tuple[Member, Session] | None:
@@ -74,8 +75,8 @@ class Entrance:
         found = self._found(token)
         return found if found and not found[1].complete else None
 
-    def _found(self, token: str) -> tuple[Member, Session] | None:
-        session = self._sessions.find(token, self.now) if token else None
+    def _found(self, token: str, touch: bool = True) -> tuple[Member, Session] | None:
+        session = self._sessions.find(token, self.now, touch) if token else None
         member = self._members.get(session.member) if session else None
         return (member, session) if member and session and member.active else None
 

@@ -145,12 +145,12 @@ class Desk:
         if self._custody is not None:
             self._custody.append("saw-metadata", by.id, case=str(case))
 
-    def session(self, token: str) -> Member | None:
-        """Who is signed in with a token."""
+    def session(self, token: str, touch: bool = True) -> Member | None:
+        """Who is signed in with a token; `touch` notes that its owner did something."""
         guest = self.guests.session(token)
         if guest is not None or self._people is None:
             return guest
-        found = self._people.session(token)
+        found = self._people.session(token, touch)
         return found[0] if found is not None else None
 
     def names(self) -> dict[str, str]:

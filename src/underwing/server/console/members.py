@@ -32,7 +32,7 @@ def lay(site: Site, desk: Desk) -> None:
             f"{HOME}/{{member}}/{name}",
             POST=View(f"people_{handler.__name__}", partial(handler, desk), May.manage_people),
         )
-    site.nav("keep", HOME, "people.title", May.manage_people, "e")
+    site.nav("keep", HOME, "people.title", May.manage_people, "w")
 
 
 async def everybody(desk: Desk, visit: Visit) -> Response:

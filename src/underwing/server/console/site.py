@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from underwing.casebook.cases import Case, CaseError, Stale
 from underwing.casebook.database import CasebookError
-from underwing.casebook.people import May
+from underwing.casebook.people import May, PeopleError
 from underwing.server.console import statics
 from underwing.server.console.desk import Desk
 from underwing.server.console.render import render
@@ -126,6 +126,9 @@ class Site:
             response = problem_page(visit, refusal.status, headers=refusal.headers)
         except Stale as stale:
             response = problem_page(visit, 409, "problem.because", {"why": str(stale)})
+        except PeopleError as error:
+            key = f"people.error.{error.key}" if error.key else "problem.because"
+            response = problem_page(visit, 400, key, error.values if error.key else {"why": str(error)})
         except (CaseError, CasebookError) as error:
             response = problem_page(visit, 400, "problem.because", {"why": str(error)})
         except sqlite3.Error as error:
@@ -142,7 +145,8 @@ class Site:
 
     async def _recognise(self, visit: Visit) -> None:
         if visit.token:
-            found = await visit.work(self.desk.session, visit.token)
+            by_itself = visit.request.header(b"sec-fetch-dest") == b"empty" and visit.request.method != "POST"
+            found = await visit.work(self.desk.session, visit.token, not by_itself)
             if found is not None and found.active:
                 visit.member = found
                 visit.request.key = found.id
