@@ -80,14 +80,6 @@ TABLE: dict[str, str | tuple[str, str, str]] = {
     "POST /console/cases/{case}/files/{number}/once": ("RS", "S", "S"),
     "POST /console/cases/{case}/files/{number}/end": ("RS", "S", "S"),
     "POST /console/cases/{case}/enough": ("RS", "S", "S"),
-    # appeals
-    "GET /console/appeals": "RS",
-    "GET /console/appeals/{id}": "RS",
-    "POST /console/appeals/{id}/take": "RS",
-    "POST /console/appeals/{id}/release": "RS",
-    "POST /console/appeals/{id}/decide": "RS",
-    "GET /console/appeal": OPEN,
-    "POST /console/appeal": OPEN,
     # what was decided, and by which policy
     "GET /console/live": "RS",
     "GET /console/accounts": "RS",
