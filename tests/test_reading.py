@@ -25,12 +25,20 @@ class Fixed:
     version = "fixed"
 
     def __init__(self, now: float) -> None:
-        self.sense, self.asked = Sense(now, 0.0, 0.0, "isolate"), 0
+        self.sense, self.asked = Sense(now, 0.0, 0.0), 0
 
     def read(self, view: str) -> Sense:
         """The same sense for every view."""
         self.asked += 1
         return self.sense
+
+    def read_again(self, view: str, first: Sense) -> Sense:
+        """A second reading says no more."""
+        return first
+
+    def stage(self, view: str) -> str:
+        """The same stage for every view."""
+        return "isolate"
 
 
 @given(st.lists(st.tuples(nats, nats, nats, st.integers(0, 10**6)), max_size=60))
