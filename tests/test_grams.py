@@ -13,6 +13,7 @@ from underwing.text.meaning import LONGEST as READ
 from underwing.text.meaning import Meaning, ModelFile, spoken
 
 WHOLE = 2**32
+LAYER = Meaning.load(second=False)
 views = st.text(st.characters() | st.sampled_from("aeiou  hmt"), max_size=120)
 
 
@@ -88,5 +89,4 @@ def test_a_sense_is_the_constant_and_the_sum_over_the_root_of_the_count() -> Non
 @given(st.text(max_size=2000))
 def test_only_the_beginning_of_a_long_view_is_read(view: str) -> None:
     assert len(spoken(view)) <= READ
-    layer = Meaning.load()
-    assert layer.read(view) == layer.read(spoken(view))
+    assert LAYER.read(view) == LAYER.read(spoken(view))

@@ -70,7 +70,7 @@ def rows_of(points: Any, bits: int, out: Any) -> int:
 @compiled
 def add_up(points: Any, table: Any, bits: int, rows: Any, sums: Any) -> int:
     """Add the table's rows of all pieces into `sums`; returns how many there are. `rows` is room to work in."""
-    count = rows_of(points, bits, rows)
+    count: int = rows_of(points, bits, rows)
     sums[:] = 0
     for at in range(count):
         row = table[rows[at]]
