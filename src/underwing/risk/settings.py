@@ -71,8 +71,8 @@ class Settings(Struct, frozen=True, gc=False, kw_only=True):
 
     reading_fade: float = 0.85
     """Decay of a conversation's context by each message of the same sender."""
-    reading_offset: float = 0.25
-    """Added to what each message says: the heads lean a little to the safe side for authors they have not seen."""
+    reading_offset: float = 0.4
+    """Added to what each message says: the readers lean a little to the safe side for authors they have not seen."""
     reading_each: float = 1.5
     """Most that one message can add to, or take from, the evidence of the meaning layer, in nats."""
     reading_floor: float = -0.5
@@ -83,7 +83,7 @@ class Settings(Struct, frozen=True, gc=False, kw_only=True):
     themselves. Minor-to-minor sextortion still shows in the packs' threats and demands."""
     reading_back: float = 2.0
     """Most that harmless talk takes back from the evidence that was there, in nats: small talk cannot wash it away."""
-    reading_share: float = 0.9
+    reading_share: float = 1.0
     """What it is multiplied with where it joins the score of a pair."""
     pack_share: float = 0.65
     """What the packs' score is multiplied with in a conversation that the meaning layer reads; a score below zero
