@@ -7,7 +7,8 @@ they do, a stream's second here is the time since its first packet.
 from msgspec import Struct
 
 LEAP = 5.0
-"""Seconds that a time stamp may jump ahead of, or fall behind, the time that went by on our own clock."""
+"""Seconds that a time stamp may run ahead of the time that went by on our own clock, or fall behind the newest before it.
+What comes late, all at once, is no leap."""
 
 
 class StreamClock(Struct, frozen=True):
@@ -22,7 +23,7 @@ class StreamClock(Struct, frozen=True):
 def tell(clock: StreamClock, stamp: float | None, arrived: float) -> tuple[StreamClock, float]:
     """The stream second of a packet with the publisher's `stamp` (seconds; None: it has none) that came at `arrived`.
 
-    A stamp more than `LEAP` away from where the stream should be starts a new count there. Small steps back (frames that
+    A stamp that leaps starts a new count where the stream should be. Small steps back (frames that
     are shown in another order than they are sent) are kept as they are.
     """
     if not clock.started:
@@ -31,7 +32,7 @@ def tell(clock: StreamClock, stamp: float | None, arrived: float) -> tuple[Strea
     if stamp is None:
         return StreamClock(clock.shift, expected, arrived, True), expected
     shift, second = clock.shift, stamp + clock.shift
-    if not expected - LEAP <= second <= expected + LEAP:
+    if not clock.last - LEAP <= second <= expected + LEAP:
         second = expected
         shift = second - stamp
     second = max(0.0, second)

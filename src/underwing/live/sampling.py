@@ -26,7 +26,7 @@ class Sampler(Struct, frozen=True):
 
 EARLY = 0.6
 """A keyframe that comes within this part of the usual time began a new scene."""
-_FADES = 0.9
+_FADES = 0.8
 _SLACK = 0.05
 """Seconds by which a look may come too soon: time stamps are rounded."""
 

@@ -95,9 +95,8 @@ def opened(url: str, limits: Limits | None = None) -> Iterator[Source]:
             yield source
         return
     options = {
-        "analyzeduration": "500000",
-        "probesize": "262144",
-        "fflags": "nobuffer",
+        "analyzeduration": "3000000",
+        "probesize": "1048576",
         "protocol_whitelist": _PROTOCOLS[scheme],
     }
     if scheme in ("rtmp", "rtmps"):
@@ -127,8 +126,6 @@ def _through_program(url: str, limits: Limits) -> Iterator[Source]:
         "-nostdin",
         "-loglevel",
         "error",
-        "-fflags",
-        "nobuffer",
         "-i",
         url,
         "-c",
@@ -142,7 +139,7 @@ def _through_program(url: str, limits: Limits) -> Iterator[Source]:
         try:
             with av.open(
                 cast(Any, running.stdout), mode="r", format="mpegts", timeout=(limits.open, limits.read),
-                container_options={"analyzeduration": "500000", "probesize": "262144", "fflags": "nobuffer"},
+                container_options={"analyzeduration": "3000000", "probesize": "1048576"},
             ) as container:  # fmt: skip
                 yield Source(cast(InputContainer, container))
         except (av.error.FFmpegError, OSError) as error:
