@@ -10,7 +10,7 @@ from typing import Any, get_args
 import httpx2
 
 from casebook_cases import Clock
-from server_cases import Running
+from server_cases import Running, event, post
 from underwing.casebook.cases import Casebook
 from underwing.casebook.context import ContextBuffer
 from underwing.casebook.people import Member, Role
@@ -81,3 +81,52 @@ def console(engine: Engine, directory: Path, **settings: Any) -> Iterator[Consol
             yield service
         finally:
             service.stop()
+
+
+CALM = ["hello", "good night", "what did you get for question four", "see you tomorrow", "nice one", "lol ok"]
+STORY = [
+    "so home alone ok",
+    "dont tell",
+    "picture of you",
+    "everyone will see",
+    "pay me",
+    "come on",
+    "camera on now",
+]
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+BIDI = "dont tell \u202egnp.exe\u202c \u2066x\u2069 \u200b home alone"
+LONG = "x" * 19_000 + " dont tell " + "y" * 900
+
+
+def fill(service: Console) -> None:
+    """Cases through the front door: a pressed child, a second one of the same actor, hostile names and texts, a report."""
+    story = [*CALM, *STORY[:4], *CALM, *STORY[4:]]
+    lines: list[dict[str, Any]] = [
+        {"type": "account", "id": name, "declared_age": 13, "minor": True, "country": "GB"}
+        for name in ("k", "k2", HOSTILE[:64], "child\u202ename")
+    ]
+    lines.append({"type": "account", "id": "a", "declared_age": 40, "minor": False})
+    for number, text in enumerate(story):
+        sender, to = ("k", "a") if text in CALM and number % 2 else ("a", "k")
+        lines.append(event(number, text, **_said(number, sender, to)))
+    for number, text in enumerate(STORY[:4], 100):
+        lines.append(event(number, text, **_said(number, "a", "k2")))
+    hostile = (HOSTILE, BIDI, LONG, *STORY)
+    for number, text in enumerate(hostile, 200):
+        lines.append(event(number, text, **_said(number, HOSTILE[:60] + "b", HOSTILE[:64])))
+    for number, text in enumerate(STORY, 300):
+        lines.append(event(number, text, **_said(number, "stranger\u202e", "child\u202ename")))
+    lines.append(
+        {"type": "user_report", "id": "r1", "at": "2026-01-01T12:00:00Z", "from": "k", "to": "mean", "reason": HOSTILE[:60]}
+    )  # fmt: skip
+    with service.client("platform") as client:
+        while client.get("/readyz").status_code != 200:
+            pass
+        post(client, *lines)
+
+
+def _said(number: int, sender: str, to: str) -> dict[str, Any]:
+    return {
+        "from": sender, "to": [to], "conversation": f"{sender}-{to}"[:64],
+        "at": f"2026-01-01T12:{number % 60:02d}:00Z",
+    }  # fmt: skip

@@ -22,7 +22,7 @@ import numpy as np
 import pillow_heif
 from msgspec import Struct
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from underwing.media.pdq import (
     NO_HASH,
@@ -88,6 +88,8 @@ class Picture(Struct, frozen=True):
     lead: tuple[int, int] = (0, 0)
     shown_on: str = ""
     """What a transparent picture was laid on: "" white or nothing to be seen through, else `on-black`, `opaque`."""
+    alone: bool = False
+    """Whether its file is known to have no `frames`."""
 
     def pdq(self) -> Pdq:
         """Its hash."""
@@ -145,6 +147,43 @@ def frames(data: bytes, media_type: str) -> Iterator[tuple[float, float, Picture
             at = until
 
 
+def small_pictures(data: bytes, media_type: str, side: int, most: int) -> Iterator[NDArray[np.uint8]]:
+    """A picture as it is shown, on white and scaled down, RGB: height × width × 3, the longer side at most `side` pixels.
+
+    Of an animation up to `most` frames, spread evenly over it. Raises `Undecodable`.
+    """
+    with _opened(data, media_type) as image:
+        if image.format in ("JPEG", "MPO"):
+            image.draft("RGB", (side, side))
+        count = min(getattr(image, "n_frames", 1), MAX_FRAMES)
+        for number in range(0, count, max(1, -(-count // most))):
+            if count > 1:
+                image.seek(number)
+            if not 0 < image.width * image.height <= MAX_PIXELS:
+                raise Undecodable(f"{image.width} × {image.height} pixels; at most {MAX_PIXELS} are decoded")
+            yield _small_rgb(image, side)
+
+
+def _small_rgb(image: Image.Image, side: int) -> NDArray[np.uint8]:
+    """Reduced before anything is converted, so that a large picture is held once."""
+    factor = max(1, max(image.size) // side)
+    image.load()
+    scale = _scale(image)
+    if scale:
+        numbers = np.nan_to_num(np.asarray(image)[::factor, ::factor].astype(np.float32))
+        small = Image.fromarray(np.clip(numbers / np.float32(scale), 0, 255).astype(np.uint8))
+    else:
+        see_through = image.has_transparency_data
+        if image.mode in ("1", "P", "PA") or (see_through and image.mode != "RGBA"):
+            image = image.convert("RGBA" if see_through else "RGB")
+        small = image.reduce(factor).convert("RGBA" if see_through else "RGB")
+    small.thumbnail((side, side), Image.Resampling.BOX)
+    small = ImageOps.exif_transpose(small)
+    if small.mode == "RGBA":
+        small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small)
+    return np.asarray(small.convert("RGB"), np.uint8)
+
+
 def _found(image: Image.Image, number: int) -> bool:
     """Go to a frame of an animation, if there is such a frame."""
     if not getattr(image, "is_animated", False):
@@ -188,7 +227,11 @@ def _pictures(image: Image.Image, whole: tuple[int, int], profile: Profile) -> I
         luma, beyond_shown = _upright(luma, orientation, beyond)
         if orientation in _SIDEWAYS:
             height, width = width, height
-        yield Picture(np.ascontiguousarray(luma), height, width, profile, beyond_shown, shown_on)
+        luma, alone = (
+            np.ascontiguousarray(luma),
+            image.format == "JPEG",
+        )  # one with several pictures is an MPO
+        yield Picture(luma, height, width, profile, beyond_shown, shown_on, alone)
 
 
 _SIDEWAYS = frozenset({5, 6, 7, 8})

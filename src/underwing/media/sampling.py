@@ -7,6 +7,7 @@ no addition waits for the one before; and the second blur is only finished where
 `numba` compiles the loops when they are first used and keeps them beside this file, or in the user's cache directory.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,22 +19,22 @@ SIDE = 64
 """Points a side."""
 _LANES = 4
 """Rows summed side by side."""
+_TURNED_TOGETHER = 16
+"""Rows of points that are turned into columns together: a line of the processor's cache."""
 _RED, _GREEN, _BLUE = (np.arange(256) * part for part in (0.299, 0.587, 0.114))
-_GREY = (_RED + _GREEN + _BLUE).astype(np.float32)
 
 
 def luma_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Luma, height × width in 0 to 255, of a grey (height × width) or an RGB picture (height × width × 3).
 
-    By ITU-R BT.601. As in the reference binding the three parts are added in double precision and rounded once, and a
-    grey picture goes the same way.
+    By ITU-R BT.601. As in the reference binding the three parts are added in double precision and rounded once. A grey
+    picture that goes the same way keeps its values: their error is far below what is rounded.
     """
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3):
         raise ValueError("pixels are height × width, or height × width × 3")
-    pixels = np.ascontiguousarray(pixels)
-    luma: NDArray[np.float32] = (
-        _luma_of_grey(pixels, _GREY) if pixels.ndim == 2 else _luma_of_rgb(pixels, _RED, _GREEN, _BLUE)
-    )
+    if pixels.ndim == 2:
+        return pixels.astype(np.float32, order="C")
+    luma: NDArray[np.float32] = _luma_of_rgb(np.ascontiguousarray(pixels), _RED, _GREEN, _BLUE)
     return luma
 
 
@@ -55,18 +56,9 @@ def sample_turned(
     none is shifted by the reduction. Sums are added up in another order than in `sample`, so a bit may differ.
     """
     luma = np.ascontiguousarray(luma, np.float32)
-    points: NDArray[np.float32] = _sample_turned(luma, height, width, *lead)
+    down, across = _both_ways(height, luma.shape[0], lead[0]), _both_ways(width, luma.shape[1], lead[1])
+    points: NDArray[np.float32] = _sample_turned(luma, *down, *across)
     return points
-
-
-@compiled
-def _luma_of_grey(pixels: Any, grey: Any) -> Any:
-    height, width = pixels.shape
-    luma = np.empty((height, width), np.float32)
-    for i in range(height):
-        for j in range(width):
-            luma[i, j] = grey[pixels[i, j]]
-    return luma
 
 
 @compiled
@@ -194,36 +186,56 @@ def _second_box_down(narrow: Any, tall: Any, ahead: Any, held: Any, down: Any) -
 
 
 @compiled
-def _sample_turned(luma: Any, height: Any, width: Any, above: Any, before: Any) -> Any:
+def _sample_turned(luma: Any, down_from: Any, down: Any, across_from: Any, across: Any) -> Any:
+    """The points, from the first pixel and the weights of each: downwards and upwards, to the right and back.
+
+    All rows of points are taken down the columns first and laid side by side, so that the sums along the rows are made
+    of 64 at a time. A weight of 0 adds 0; what it would be taken from lies in the margin of zeros.
+    """
     rows, columns = luma.shape
-    across_from = np.empty((2, SIDE), np.int64)
-    scale = _scale(width, columns)
-    across_from[0], across = _weights(width, columns, before)
-    across_from[1], across_back = _weights(width, columns, columns * scale - width - before)
+    reach = across.shape[2]
     points = np.zeros((2, 2, SIDE, SIDE), np.float32)
-    line = np.empty(columns, np.float32)
+    some = np.empty((_TURNED_TOGETHER, columns), np.float32)
+    lines = np.zeros((columns + 2 * reach, SIDE), np.float32)
+    sums = np.empty(SIDE, np.float32)
     for upside_down in range(2):
-        lead = above if upside_down == 0 else rows * _scale(height, rows) - height - above
-        down_from, down = _weights(height, rows, lead)
-        for i in range(SIDE):
-            line[:] = 0
-            for at in range(down.shape[1]):
-                weight = down[i, at]
-                if weight > 0:
-                    row = down_from[i] + at
-                    pixels = luma[rows - 1 - row if upside_down else row]
-                    for j in range(columns):
-                        line[j] += weight * pixels[j]
+        for start in range(0, SIDE, _TURNED_TOGETHER):
+            some[:] = 0
+            for i in range(_TURNED_TOGETHER):
+                line = some[i]
+                for at in range(down.shape[2]):
+                    weight = down[upside_down, start + i, at]
+                    if weight > 0:
+                        row = down_from[upside_down, start + i] + at
+                        pixels = luma[rows - 1 - row if upside_down else row]
+                        for j in range(columns):
+                            line[j] += weight * pixels[j]
+            for j in range(columns):
+                for i in range(_TURNED_TOGETHER):
+                    lines[reach + j, start + i] = some[i, j]
+        for mirrored in range(2):
             for k in range(SIDE):
-                sum_across = sum_back = np.float32(0)
-                for at in range(across.shape[1]):
-                    if across[k, at] > 0:
-                        sum_across += across[k, at] * line[across_from[0, k] + at]
-                    if across_back[k, at] > 0:
-                        sum_back += across_back[k, at] * line[columns - 1 - across_from[1, k] - at]
-                points[upside_down, 0, i, k] = sum_across
-                points[upside_down, 1, i, k] = sum_back
+                sums[:] = 0
+                first = across_from[mirrored, k]
+                for at in range(reach):
+                    weight = across[mirrored, k, at]
+                    column = reach + (columns - 1 - first - at if mirrored else first + at)
+                    for i in range(SIDE):
+                        sums[i] += weight * lines[column, i]
+                for i in range(SIDE):
+                    points[upside_down, mirrored, i, k] = sums[i]
     return points
+
+
+@lru_cache(maxsize=64)
+def _both_ways(length: int, reduced: int, lead: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """For the points along `length` pixels, and for those of the mirror image: the first of the `reduced` pixels that each
+    looks at (2 × 64), and the weights (2 × 64 × as many as there are). Both are only read.
+    """
+    back = reduced * _scale(length, reduced) - length - lead
+    ways = [_weights(length, reduced, from_) for from_ in (lead, back)]
+    first, weights = (np.stack([way[n] for way in ways]) for n in (0, 1))
+    return first, np.ascontiguousarray(weights[..., : int(np.flatnonzero(weights.any((0, 1)))[-1]) + 1])
 
 
 @compiled

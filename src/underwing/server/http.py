@@ -174,6 +174,11 @@ class Response:
         self.body, self.status, self.type, self.headers, self.lasting = body, status, type, headers, lasting
 
 
+def redirect(to: bytes, *headers: Header) -> Response:
+    """Send the browser elsewhere with GET."""
+    return Response(b"", status=303, type=b"", headers=((b"location", to), *headers))
+
+
 class Sender:
     """Puts protecting headers and the request's id on every answer and sends it."""
 

@@ -79,6 +79,12 @@ class Metrics:
             ["what", "verdict"],
             registry=registry,
         )
+        self.media_scored = Counter(
+            "underwing_media_scored",
+            "Files that the classifier was asked about, by outcome.",
+            ["outcome"],
+            registry=registry,
+        )
         self.media_waiting = Gauge(
             "underwing_media_in_flight", "Files that come in or are being checked.", registry=registry
         )

@@ -59,7 +59,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     https: bool = False
     """Whether a proxy in front speaks HTTPS: cookies become Secure, and HSTS is sent."""
     ticket: str = ""
-    """A sign-in ticket for the page, good for one use: `/?key=<ticket>`. At least 32 characters."""
+    """A ticket that opens the console once, as a senior reviewer: `/?key=<ticket>`. At least 32 characters."""
     url_lists: str = ""
     """A directory of URL lists that messages are held against; followed while the service runs."""
     banks: str = ""
@@ -76,6 +76,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     """How long a worker may look at one file before it is ended; 3 s more for each MiB of it."""
     media_memory: _Positive = 512 * 1024 * 1024
     """Memory a worker may take for one file, in bytes."""
+    media_long_video: _Positive = 600
+    """Seconds of a video from which on its keyframes are looked at first, and closely what came near something known."""
+    classifier: str = ""
+    """The classifier that scores pictures and videos (`open-nsfw`, or an own one as `module:name`); empty means none."""
     media_sources: str = ""
     """Prefixes of URLs (between blanks) that the HMA-compatible routes may fetch files from; empty means none."""
     casebook: str = ""

@@ -5,6 +5,8 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
+from underwing.casebook.database import CasebookError
+
 Role = Literal["reviewer", "senior", "author", "administrator", "auditor"]
 """`reviewer` decides the cases it holds; `senior` sees all cases and is the second person; `author` writes policies and
 sees no case; `administrator` keeps people, banks and the service and sees no case; `auditor` sees what was done and
@@ -60,3 +62,46 @@ class Member(Struct, frozen=True, kw_only=True):
     role: Role
     language: str = ""
     active: bool = True
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    """One sign-in of a member. Times are epoch seconds.
+
+    `id` names it in lists; `token` is the cookie's value, there only in the moment it was made. A session that is not
+    `complete` may do one thing: set up the second factor. `address` and `agent` (at most 200 characters of what the
+    browser said) let a member know their own sessions.
+    """
+
+    id: str
+    member: str
+    complete: bool
+    began: int
+    seen: int
+    ends: int
+    address: str = ""
+    agent: str = ""
+    token: str = ""
+
+
+class Refused(Struct, frozen=True):
+    """A sign-in that was not let in. `wrong` never says what was wrong; `wait` says for how many seconds."""
+
+    why: Literal["wrong", "wait"]
+    seconds: int = 0
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """What administration sees of a member: whether a pass-phrase and a second factor are set, codes left, sessions."""
+
+    member: Member
+    created: int
+    invited_until: int = 0
+    has_password: bool = False
+    has_totp: bool = False
+    subject: str = ""
+    recovery_left: int = 0
+    sessions: int = 0
+
+
+class PeopleError(CasebookError):
+    """Something that cannot be done with an account; says why and what would do."""

@@ -8,10 +8,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TypeVar
 
+from underwing.casebook.appeals import Appeals
+from underwing.casebook.care import Care
 from underwing.casebook.cases import Casebook
-from underwing.casebook.people import Member
+from underwing.casebook.people import May, Member, may
 from underwing.engine import Runner
-from underwing.server.console.guests import Guests
+from underwing.media.still import Still, Wish
+from underwing.server.console.behind import Behind
+from underwing.server.console.guests import DEMO, Guests
+from underwing.server.console.stills import Draw, Stills
 from underwing.server.http import Refusal
 from underwing.server.settings import Settings
 
@@ -45,9 +50,18 @@ class Desk:
         self.guests = Guests()
         self.home: Any = None
         """The vault's home, or None where there is none."""
+        self.behind = Behind()
+        """What only the pages about banks, policies and the service ask for."""
+        self.care: Care | None = None
+        """The files of cases and what looking at them costs, or None while it is not there."""
+        self.appeals: Appeals | None = None
+        self.stills = Stills(self._draw, lambda: self.clock())
+        """Stills of files that were asked for."""
+        self._drawer: Draw | None = None
         self._book: Casebook | None = None
         self._database: Any = None
         self._people: Any = None
+        self._custody: Any = None
         self._engine: EngineCall | None = None
 
     def attach(
@@ -56,13 +70,20 @@ class Desk:
         book: Casebook | None = None,
         database: Any = None,
         people: Any = None,
+        custody: Any = None,
         home: Any = None,
         engine: EngineCall | None = None,
+        care: Care | None = None,
+        appeals: Appeals | None = None,
+        draw: Draw | None = None,
     ) -> None:
         """Hand over what has been loaded; what is not given stays as it is."""
+        self.care, self.appeals = care or self.care, appeals or self.appeals
+        self._drawer = draw or self._drawer
         self._book = book or self._book
         self._database = database or self._database
         self._people = people or self._people
+        self._custody = custody or self._custody
         self.home = home or self.home
         self._engine = engine or self._engine
 
@@ -98,6 +119,9 @@ class Desk:
         result: T = await _there(self._engine)(function)
         return result
 
+    async def _draw(self, data: bytes, wish: Wish) -> Still:
+        return await _there(self._drawer)(data, wish)
+
     def transaction(self) -> AbstractContextManager[None]:
         """One transaction of the casebook: an act and the record of it stand or fall together."""
         made: AbstractContextManager[None] = (
@@ -105,10 +129,15 @@ class Desk:
         )
         return made
 
-    def audit(self, by: Member, what: str, about: str = "", **facts: int | str | bool) -> None:
-        """Append to the custody log who did what to what."""
+    def audit(self, by: Member, did: str, about: str = "", **facts: int | str | bool) -> None:
+        """Append to the custody log who did what, and to what it was done (`case:7`)."""
         if self._people is not None:
-            self._people.audit(by.id, what, about, facts)
+            self._people.audit(by.id, did, about, facts)
+
+    def saw(self, by: Member, case: int) -> None:
+        """Append to the custody log that a member read a case: its messages and names, no media."""
+        if self._custody is not None:
+            self._custody.append("saw-metadata", by.id, case=str(case))
 
     def session(self, token: str) -> Member | None:
         """Who is signed in with a token."""
@@ -118,13 +147,16 @@ class Desk:
         found = self._people.session(token)
         return found[0] if found is not None else None
 
-    def shown(self, id: str | None) -> str:
-        """What colleagues call a member; the id itself where nobody is known by it."""
-        if self._people is not None and id:
-            for member in self._people.members():
-                if member.id == id:
-                    return str(member.shown)
-        return id or ""
+    def names(self) -> dict[str, str]:
+        """What colleagues call each member, by id."""
+        if self._people is None:
+            return {DEMO.id: DEMO.shown}
+        return {member.id: member.shown for member in self._people.members()}
+
+    def colleagues(self, member: Member) -> list[Member]:
+        """Who else works on cases."""
+        others: list[Member] = [] if self._people is None else self._people.members()
+        return [other for other in others if other.id != member.id and may(other, May.act_on_case, "own")]
 
 
 def _there(value: T | None) -> T:

@@ -42,9 +42,10 @@ def environment() -> Environment:
 def render(visit: "Visit", name: str, status: int = 200, **values: Any) -> Response:
     """An answer made of the template `console/<name>`.
 
-    In the template: `t(key, **values)` is a text of the catalogue, `when(epoch)` a time, `left(epoch)` the time until
-    then, `csrf()` the hidden field of every form, `may(permission, whose)`, `static(name)`, `visit`, `member`, `menu`;
-    the filter `plain` is for everything that a stranger wrote.
+    In the template: `t(key, **values)` is a text of the catalogue, `word(key, otherwise)` one that may be missing,
+    `when(epoch)` a time, `left(epoch)` the time until then, `csrf()` the hidden field of every form,
+    `may(permission, whose)`, `static(name)`, `visit`, `member`, `menu`; the filter `plain` is for everything that a
+    stranger wrote.
     """
     given = _for(visit) | values
     body = environment().get_template(f"console/{name}").render(given).encode("utf-8", "replace")
@@ -57,6 +58,9 @@ def _for(visit: "Visit") -> dict[str, Any]:
     def t(key: str, **values: object) -> str:
         return words.say(language, key, **values)
 
+    def word(key: str, otherwise: str) -> str:
+        return t(key) if words.known(key) else plain(otherwise, 80)
+
     def left(epoch: float) -> str:
         return time_left(language, epoch - now)
 
@@ -67,7 +71,8 @@ def _for(visit: "Visit") -> dict[str, Any]:
         return visit.may(May(what), visit.whose if whose is None else whose)
 
     return {
-        "t": t, "left": left, "csrf": csrf, "may": allowed, "visit": visit, "member": visit.member, "lang": language,
+        "t": t, "word": word, "left": left, "csrf": csrf, "may": allowed, "visit": visit, "lang": language,
+        "member": visit.member,
         "menu": visit.site.menu(visit), "here": visit.request.path.decode("latin-1"), "now": now,
         "notice": visit.notice,
     }  # fmt: skip

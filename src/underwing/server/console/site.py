@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from underwing.casebook.cases import Case, CaseError, Stale
 from underwing.casebook.database import CasebookError
-from underwing.casebook.people import May, Whose
+from underwing.casebook.people import May
 from underwing.server.console import statics
 from underwing.server.console.desk import Desk
 from underwing.server.console.render import render
@@ -29,12 +29,13 @@ SIGN_IN = "/console/sign-in"
 class View(NamedTuple):
     """What answers a method on a path: its name, `async (visit, *parts) -> Response`, and what one must be allowed
     (None: everybody, without signing in). `about="case"`: the path's first part is a case's number; permission is then
-    asked for that case, and `visit.case` has it. `most`: bytes of its form."""
+    asked for that case, and `visit.case` has it; `about="free"`: it is about a case that nobody holds. `most`: bytes of
+    its form."""
 
     name: str
     handler: Handler
     permission: May | None
-    about: Literal["case", "none"] = "none"
+    about: Literal["case", "free", "none"] = "none"
     most: int = MOST_FORM
 
 
@@ -158,7 +159,9 @@ class Site:
                 return self._to_sign_in(visit)
             if view.about == "case":
                 visit.case = await visit.work(self._case, parts[0])
-                visit.whose = _whose(visit)
+                visit.whose = visit.stands(visit.case)
+            elif view.about == "free":
+                visit.whose = "free"
             if not visit.may(view.permission, visit.whose):
                 raise Problem(403, "problem.not_allowed")
         if request.method == "POST":
@@ -176,12 +179,6 @@ class Site:
         if visit.request.method in ("GET", "HEAD") and any(row.path == SIGN_IN for row in self._rows):
             return visit.redirect(SIGN_IN)
         raise Problem(401)
-
-
-def _whose(visit: Visit) -> Whose:
-    assert visit.case is not None
-    holder = visit.case.holder
-    return "free" if holder is None else "own" if holder == visit.member.id else "other"
 
 
 def problem_page(

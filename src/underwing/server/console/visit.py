@@ -76,6 +76,10 @@ class Visit:
         """Whether this member may do something."""
         return may(self.member, what, whose)
 
+    def stands(self, case: Case) -> Whose:
+        """How this member stands to a case."""
+        return "free" if case.holder is None else "own" if case.holder == self.member.id else "other"
+
     async def work(self, function: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
         """What a function that waits for disk or network gives, from a thread."""
         return await asyncio.to_thread(function, *args, **more)

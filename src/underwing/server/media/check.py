@@ -45,7 +45,7 @@ class Checks:
             event = event_of(request, upload, settings.max_ahead)
             if event is not None:
                 self._ingest()
-            checked = await desk.check(upload.data)
+            checked = await desk.check(upload.data, scored=True)
         now = iso(time.time())
         hashes, found = checked.hashes, checked.found
         verdict = verdict_of(hashes, found.matches)
@@ -59,6 +59,7 @@ class Checks:
                     sha256=hashes.sha256,
                     error=hashes.error[:500] if hashes.error else None,
                     matches=list(found.matches),
+                    score=hashes.score,
                 )
             )
         receipt = desk.signer.sign(
@@ -70,7 +71,7 @@ class Checks:
         answer = MediaAnswer(
             sha256=hashes.sha256, sha1=hashes.sha1, md5=hashes.md5, size=hashes.size, type=hashes.type, pdq=hashes.pdq,
             frames=len(hashes.frames), duration=hashes.duration, matches=found.matches, more=found.more,
-            error=hashes.error, decision=decision, receipt=receipt,
+            error=hashes.error, score=hashes.score, unscored=hashes.unscored, decision=decision, receipt=receipt,
         )  # fmt: skip
         return Response(msgspec.json.encode(answer))
 

@@ -5,6 +5,7 @@ writes into the banks, it sees at its next look.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +18,12 @@ from msgspec import Struct
 from underwing.banks.checker import Checker
 from underwing.banks.matching import Matches
 from underwing.banks.store import Store
-from underwing.media.pool import Job, Pool
+from underwing.media.orders import Job, Order, joined
+from underwing.media.pool import Pool
+from underwing.media.still import Still, Wish
 from underwing.model import MediaHashes, Pdq, View
 from underwing.server.http import Refusal
+from underwing.server.logs import note
 from underwing.server.media.receipts import Signer
 from underwing.server.metrics import Metrics
 
@@ -95,15 +99,26 @@ class Desk:
         finally:
             self._free += 1
 
-    async def check(self, data: bytes) -> Checked:
-        """Look at a file and match it; decoded in full wherever that could make another verdict."""
-        hashes = await self._look(data, "draft")
+    async def check(self, data: bytes, *, scored: bool = False) -> Checked:
+        """Look at a file and match it; looked at closer wherever that could make another verdict. `scored` asks for the
+        classifier's score too, where there is one."""
+        hashes = await self._look(data, "scored" if scored else "draft")
+        self._count_score(hashes)
 
-        def first() -> Checked | None:
-            return None if self._checker.wants_full(hashes) else self._matched(hashes)
+        def first() -> Checked | Order:
+            return self._checker.second_look(hashes) or self._matched(hashes)
 
-        checked = await self._match(first)
-        return checked if checked is not None else await self.match(await self._look(data, "full"))
+        seen = await self._match(first)
+        if isinstance(seen, Checked):
+            return seen
+        return await self.match(joined(hashes, await self._look(data, seen)))
+
+    def _count_score(self, hashes: MediaHashes) -> None:
+        if hashes.score is not None:
+            self._metrics.media_scored.labels("scored").inc()
+        elif hashes.unscored is not None:
+            self._metrics.media_scored.labels("unscored").inc()
+            note("media_unscored", logging.WARNING, problem=hashes.unscored)
 
     async def hash(self, data: bytes) -> MediaHashes:
         """The hashes of a file, decoded in full."""
@@ -113,15 +128,26 @@ class Desk:
         """The hashes of a file that is to be banked."""
         return await self._look(data, "bank")
 
-    async def _look(self, data: bytes, job: Job) -> MediaHashes:
-        if self._pool is None:
-            self._pool = self._make_pool()
-            self._metrics.media_deaths.set_function(lambda: self._pool.deaths if self._pool else 0)
+    async def _look(self, data: bytes, job: Job | Order) -> MediaHashes:
         try:
-            future = self._pool.submit(data, job)
+            future = self._workers().submit(data, job)
         except RuntimeError:
             raise _stopping() from None
         return await self._timed("look", asyncio.wrap_future(future))
+
+    async def still(self, data: bytes, wish: Wish) -> Still:
+        """A small still of a file, for a person to look at."""
+        try:
+            future = self._workers().still(data, wish)
+        except RuntimeError:
+            raise _stopping() from None
+        return await asyncio.wrap_future(future)
+
+    def _workers(self) -> Pool:
+        if self._pool is None:
+            self._pool = self._make_pool()
+            self._metrics.media_deaths.set_function(lambda: self._pool.deaths if self._pool else 0)
+        return self._pool
 
     async def match(self, hashes: MediaHashes) -> Checked:
         """What of these hashes is in the banks as they are now.

@@ -129,14 +129,17 @@ class Surfaces:
     def _made(self) -> Desk:
         settings = self._settings
         bounds = Bounds(
-            size=settings.media_max, memory=settings.media_memory, seconds=float(settings.media_seconds)
+            size=settings.media_max,
+            memory=settings.media_memory,
+            seconds=float(settings.media_seconds),
+            long_video=float(settings.media_long_video),
         )
         workers = settings.media_workers or os.cpu_count() or 1
         return Desk(
             settings.banks_file,
             Signer(settings.receipt_key_file),
             self._metrics,
-            pool=lambda: Pool(workers, bounds),
+            pool=lambda: Pool(workers, bounds, classifier=settings.classifier),
             in_flight=settings.media_in_flight,
         )
 
