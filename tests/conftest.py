@@ -1,14 +1,18 @@
 """Shared by all tests: a small pack of its own, an engine over it, and events by hand."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import hypothesis
 import pytest
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import sync_playwright
 
 import postgres_server
 from casebook_cases import Clock
+from console_cases import Console, console, fill
 from underwing.casebook.cases import Casebook
 from underwing.casebook.database import Database
 from underwing.engine import Engine
@@ -117,9 +121,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def book(tmp_path: Path, clock: Clock) -> Iterator[Casebook]:
-    with Casebook(tmp_path / "casebook.db", clock=clock) as made:
-        yield made
+def book(casebook_database: Database, clock: Clock) -> Casebook:
+    """Cases on each of the two databases."""
+    return Casebook(casebook_database, clock=clock)
 
 
 @pytest.fixture(scope="session")
@@ -145,3 +149,29 @@ def casebook_database(casebook_address: str) -> Iterator[Database]:
     database = Database(casebook_address)
     yield database
     database.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    """A real browser without a window: the machine's Chromium, or the one that Playwright brought."""
+    with sync_playwright() as playwright:
+        given = {"executable_path": found} if (found := shutil.which("chromium")) else {}
+        browser = playwright.chromium.launch(args=["--no-sandbox"], **given)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def filled(engine: Engine, tmp_path: Path) -> Iterator[Console]:
+    """A console with living cases."""
+    with console(engine, tmp_path) as service:
+        fill(service)
+        yield service
+
+
+@pytest.fixture
+def filled_on_both(engine: Engine, tmp_path: Path, casebook_database: Database) -> Iterator[Console]:
+    """A console with living cases, on each of the two databases."""
+    with console(engine, tmp_path, casebook_database) as service:
+        fill(service)
+        yield service

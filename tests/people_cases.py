@@ -8,9 +8,9 @@ from argon2 import PasswordHasher
 from casebook_cases import Clock
 from underwing.casebook.custody import Custody, Record, Signer
 from underwing.casebook.database import Database
-from underwing.casebook.people import Member, People, Role, Second, Session
+from underwing.casebook.keys import new_key, unwrap, wrap
+from underwing.casebook.people import Member, People, Role, Session
 from underwing.casebook.people.hashing import Hasher
-from underwing.casebook.vault.keys import new_key, unwrap, wrap
 
 PHRASE = "seven calm otters rowing"
 ADDRESS = "192.0.2.7"
@@ -41,7 +41,7 @@ class Rig:
         self.people = People(
             self.database, self.custody, self.keys, clock=self.clock, hasher=Hasher(QUICK), **more
         )
-        self.second = Second(self.database, self.custody, clock=self.clock)
+        self.second = self.people.second
         self.secrets: dict[str, str] = {}
         """The second factor's secret of each member, by id."""
 

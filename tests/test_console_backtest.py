@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from casebook_cases import decision
-from conftest import adult, child, message
-from underwing.engine import Engine, Runner
-from underwing.model import Message
+from conftest import START, adult, child, message
+from underwing.engine import Engine, MemoryState, Runner
+from underwing.model import Media, MediaScore, Message
 from underwing.packs import Packs
 from underwing.policy import Facts, Policy, load_policy
 from underwing.risk.context import UNKNOWN
@@ -128,3 +128,22 @@ def test_the_label_is_read_from_the_first_reason(source: str, label: str) -> Non
     made = structs.replace(made, reasons=(structs.replace(made.reasons[0], source=source),))
     (one,) = rebuild([(made, Sides(UNKNOWN, UNKNOWN, None))], lambda _: "dm")
     assert (one.facts.media, one.facts.label, one.facts.raised) == ("match", label, True)
+
+
+def test_a_classifiers_guess_is_built_again_from_its_reason(small_packs: Packs) -> None:
+    seen: dict[str, Facts] = {}
+    engine, state = (
+        Engine(small_packs, SHIPPED, observer=lambda event, facts: seen.update({event: facts})),
+        MemoryState(),
+    )
+    for account in (child("kid"), adult("x")):
+        engine.step(state, account)
+    score = MediaScore(name="n", version="1", score=0.874, meaning="Gives 12 of 100: a guess (so it says).")
+    sent = Media(
+        id="p", at=START, surface="dm", conversation="c", sender="x", to=["kid"], sha256="0" * 64, score=score
+    )
+    made = engine.step(state, sent)
+    (one,) = rebuild([(made, sides_of(made, state.accounts.get, state.actors.get))], lambda _: "dm")
+    assert structs.replace(one.facts, score=0.0) == structs.replace(seen["p"], score=0.0)
+    assert (one.facts.media, one.facts.media_score, one.facts.stage) == ("clear", 87, "guessed_media")
+    assert SHIPPED.decide(one.facts) == made.actions

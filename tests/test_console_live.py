@@ -3,14 +3,15 @@
 import html
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from console_cases import Console, console
 from server_cases import TRIGGER, event, post
 from underwing.engine import Engine
-from underwing.model import ACTIONS, KNOWN_STAGES, STAGES, Level
+from underwing.model import ACTIONS, GUESSED_STAGES, KNOWN_STAGES, STAGES, Level
+from underwing.packs import Packs
+from underwing.policy import load_policy
 from underwing.server.console.live import SHOWN
 from underwing.server.console.words import known
 
@@ -18,9 +19,9 @@ STORY = ["home alone", "dont tell", "picture of you", "everyone will see", "pay 
 EVIL = "<script>alert(1)</script>\u202e"
 
 
-@pytest.fixture
-def service(engine: Engine, tmp_path: Path) -> Iterator[Console]:
-    with console(engine, tmp_path) as service:
+@pytest.fixture(scope="module")
+def service(small_packs: Packs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    with console(Engine(small_packs, load_policy()), tmp_path_factory.mktemp("live")) as service:
         with service.client("platform") as client:
             post(
                 client,
@@ -33,9 +34,10 @@ def service(engine: Engine, tmp_path: Path) -> Iterator[Console]:
 
 
 def test_every_word_of_a_decision_is_in_the_catalogue() -> None:
-    for stage in (*STAGES, *KNOWN_STAGES):
+    for stage in (*STAGES, *KNOWN_STAGES, *GUESSED_STAGES):
         assert known(f"signs.stage.{stage}")
         assert known(f"signs.does.{stage}")
+        assert known(f"cases.stage.{stage}")
     for level in Level:
         assert known(f"signs.level.{level.name}")
         assert known(f"signs.means.{level.name}")
@@ -71,25 +73,6 @@ def test_names_are_text_and_never_markup(service: Console) -> None:
         assert client.get("/console/accounts/%27%22%26%2F").status_code == 200
 
 
-def test_it_can_be_stopped_and_read_backwards(service: Console) -> None:
-    with service.client("platform") as client:
-        post(client, *(event(f"x{n}", TRIGGER) for n in range(SHOWN + 20)))
-    with service.browser("senior") as client:
-        newest = client.get("/console/live").text
-        assert newest.count('<li class="card" id="n') == SHOWN
-        assert newest.index(f"mx{SHOWN + 19}<") < newest.index(f"mx{SHOWN}<")
-        assert 'data-live="5"' not in client.get("/console/live?hold=1").text
-        older = re.search(r'href="/console/live\?before=(\d+)"', newest)
-        assert older
-        second = client.get(f"/console/live?before={older[1]}").text
-        assert f'id="n{int(older[1]) - 1}"' in second
-        assert f'id="n{older[1]}"' not in second
-        assert 'data-live="5"' not in second
-        assert client.get("/console/live?before=1").status_code == 200
-        for bad in ("before=x", "before=-1", "before=0"):
-            assert client.get(f"/console/live?{bad}").status_code == 400
-
-
 def test_it_is_told_in_german(service: Console) -> None:
     with service.browser("reviewer", headers={"accept-language": "de"}) as client:
         page = html.unescape(client.get("/console/live").text)
@@ -121,3 +104,22 @@ def test_the_old_ways_lead_here(service: Console) -> None:
         assert client.post("/sign-in", data={"key": "x"}).status_code == 404
     with service.browser("senior") as client:  # a session of the console opens no route of programs
         assert client.get("/v1/recent").status_code == 401
+
+
+def test_it_can_be_stopped_and_read_backwards(service: Console) -> None:
+    with service.client("platform") as client:
+        post(client, *(event(f"x{n}", TRIGGER) for n in range(SHOWN + 20)))
+    with service.browser("senior") as client:
+        newest = client.get("/console/live").text
+        assert newest.count('<li class="card" id="n') == SHOWN
+        assert newest.index(f"mx{SHOWN + 19}<") < newest.index(f"mx{SHOWN}<")
+        assert 'data-live="5"' not in client.get("/console/live?hold=1").text
+        older = re.search(r'href="/console/live\?before=(\d+)"', newest)
+        assert older
+        second = client.get(f"/console/live?before={older[1]}").text
+        assert f'id="n{int(older[1]) - 1}"' in second
+        assert f'id="n{older[1]}"' not in second
+        assert 'data-live="5"' not in second
+        assert client.get("/console/live?before=1").status_code == 200
+        for bad in ("before=x", "before=-1", "before=0"):
+            assert client.get(f"/console/live?{bad}").status_code == 400

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 import typer
 
+from underwing.banks.exchanges.config import read_config
 from underwing.banks.formats.named import FORMATS
-from underwing.banks.sources import read_config
 from underwing.cli.app import app
 from underwing.cli.outcome import Outcome
 from underwing.engine import level_of

@@ -145,10 +145,10 @@ def test_a_film_that_does_not_say_how_long_it_is_shows_it(
 
 
 def test_a_title_card_that_two_films_share_is_looked_at_and_is_no_match(pool: Pool, store: Store) -> None:
-    card = still("phantom")
+    card = still("cell")
     put(store, look_to_bank(clip(joined((CLIP, 0, 20), (card, 0, 2))[0], 22, rate=10)))
     scene, length = joined((AROUND, 0, 50), (card, 0, 2), (AROUND, 60, 90))
-    hashes, found = check(pool, Checker(store), clip(scene, length, rate=8, size=(160, 90)))
+    hashes, found = check(pool, Checker(store), clip(scene, length, rate=8))
     assert hashes.closer
     assert (found.matches, hashes.error) == ((), None)
 

@@ -31,6 +31,8 @@ def rig(casebook_database: Database) -> Rig:
         ("give_role", {"role": "senior"}, True),
         ("give_role", {"role": "administrator"}, True),
         ("give_role", {"role": "reviewer"}, False),
+        ("reset", {"role": "senior"}, True),
+        ("reset", {"role": "reviewer"}, False),
         ("change_policy", {}, True),
         ("take", {}, False),
     ],
@@ -150,6 +152,38 @@ def test_what_takes_one_is_done_at_once(rig: Rig) -> None:
     made = rig.second.act("give_role", "member:x", boss.id, "", {"role": "auditor"}, {"role": "auditor"})
     assert (made.state, made.id) == ("done", 0)
     assert done == [made]
+
+
+def test_a_new_senior_is_nobody_until_two_agree(rig: Rig) -> None:
+    boss, sara = rig.add("boss", "administrator"), rig.add("sara", "senior")
+    plain, done = rig.people.take_on("anna", "Anna", "reviewer", boss.id, "")
+    assert (plain.active, plain.role, done.state) == (True, "reviewer", "done")
+    assert rig.people.invited(done.result) == plain
+    new, asked = rig.people.take_on("theo", "Theo", "senior", boss.id, "we need a second senior")
+    assert (new.active, asked.state, asked.result) == (False, "waiting", "")
+    confirmed = rig.second.confirm(asked.id, sara.id)
+    senior = rig.people.member(new.id)
+    assert senior
+    assert (senior.active, senior.role) == (True, "senior")
+    assert rig.people.invited(confirmed.result) == senior
+    assert rig.second.get(asked.id).result == ""
+    assert confirmed.result not in str(rig.records())
+
+
+def test_an_administrator_alone_becomes_nobody_else(rig: Rig) -> None:
+    boss, sara = rig.add("boss", "administrator"), rig.add("sara", "senior")
+    with pytest.raises(SecondError, match="nobody here could be it"):
+        rig.people.ask_reset(sara.id, boss.id, "she lost her phone")
+    theo = rig.add("theo", "senior")
+    asked = rig.people.ask_reset(sara.id, boss.id, "she lost her phone")
+    assert asked.state == "waiting"
+    with pytest.raises(SecondError, match="may not confirm"):
+        rig.second.confirm(asked.id, boss.id)
+    done = rig.second.confirm(asked.id, theo.id)
+    assert rig.people.invited(done.result) == sara
+    anna = rig.add("anna")
+    assert rig.people.invited(rig.people.ask_reset(anna.id, boss.id, "").result) == anna
+    assert rig.people.give_role(boss.id, "senior", boss.id, "I want to see").state == "waiting"
 
 
 def test_an_operators_rules(tmp_path: Path) -> None:

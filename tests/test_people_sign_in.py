@@ -9,11 +9,11 @@ from sqlalchemy import select
 
 from people_cases import ADDRESS, PHRASE, QUICK, PlainKeys, Rig
 from underwing.casebook.database import Database
+from underwing.casebook.keys import KeyRefused
 from underwing.casebook.people import Identity, Member, PeopleError, Refused, Session, Span, totp
 from underwing.casebook.people.hashing import Hasher
 from underwing.casebook.people.sessions import MOST, UNFINISHED_SECONDS
 from underwing.casebook.people.tables import INVITATIONS, MEMBERS, RECOVERY, SESSIONS
-from underwing.casebook.vault.keys import KeyRefused
 
 
 @pytest.fixture
@@ -223,6 +223,16 @@ def test_each_sign_in_has_a_session_of_its_own(rig: Rig) -> None:
     assert rig.people.end_session(anna, second.id)
     assert not rig.people.end_session(anna, second.id)
     assert rig.people.session(second.token) is None
+
+
+def test_what_a_page_asks_by_itself_keeps_no_session_alive(rig: Rig) -> None:
+    anna, _ = rig.enrolled("anna")
+    session = rig.sign_in(anna)
+    for _ in range(29):
+        rig.clock.on(minutes=1)
+        assert rig.people.session(session.token, touch=False)
+    rig.clock.on(minutes=1)
+    assert rig.people.session(session.token) is None
 
 
 def test_sessions_of_one_member_are_bounded(rig: Rig) -> None:

@@ -309,7 +309,7 @@ def test_the_label_is_sealed(rig: Rig) -> None:
     stored = rig.put(b"x", label=Label(name="holiday.jpg", type="image/jpeg"))
     assert rig.vault.label(stored.address) == Label(name="holiday.jpg", type="image/jpeg")
     rig.database.forget()
-    assert b"holiday" not in (rig.home / "vault.db").read_bytes()
+    assert b"holiday" not in (rig.home / "casebook.db").read_bytes()
 
 
 def test_bad_input_is_refused_clearly(rig: Rig) -> None:

@@ -52,7 +52,8 @@ class Database:
 
     What was committed outlives a loss of power, unless `durability` is "normal": then the last commits may be missing, but
     never half of one. An empty database gets its tables; an older one is brought up to date if it is a file, or if `migrate`
-    says so. Safe for several threads and several processes. SQLite overwrites what is deleted (`secure_delete`), which the
+    says so; with `prepared` False the tables are left as they are. Safe for several threads and several processes. SQLite
+    overwrites what is deleted (`secure_delete`), which the
     destruction of keys needs.
 
     Raises:
@@ -66,6 +67,7 @@ class Database:
         *,
         durability: Literal["full", "normal"] = "full",
         migrate: bool | None = None,
+        prepared: bool = True,
     ) -> None:
         from underwing.casebook import migrations
 
@@ -81,7 +83,8 @@ class Database:
         try:
             if self.kind == "sqlite":
                 self._mark()
-            migrations.prepare(self, self.kind == "sqlite" if migrate is None else migrate)
+            if prepared:
+                migrations.prepare(self, self.kind == "sqlite" if migrate is None else migrate)
         except BaseException:
             self.close()
             raise

@@ -13,6 +13,9 @@ import msgspec
 
 from underwing.engine import Runner, StoreError
 from underwing.server.answers import Health, Readiness
+from underwing.server.appeals.routes import PAGE as APPEAL
+from underwing.server.appeals.routes import AppealRoutes
+from underwing.server.caring import Caring
 from underwing.server.casework import Casework
 from underwing.server.console import Desk, console
 from underwing.server.console.behind import Behind
@@ -33,9 +36,11 @@ from underwing.server.ingest import Ingest
 from underwing.server.keys import Keys, token_of
 from underwing.server.limits import Rates
 from underwing.server.logs import FLUSH_SECONDS, flush, note
+from underwing.server.media.bring import Bring
 from underwing.server.media.surfaces import Surfaces
 from underwing.server.metrics import CONTENT_TYPE, Metrics
 from underwing.server.openapi import describe
+from underwing.server.people import load_flow, load_people
 from underwing.server.recent import recent
 from underwing.server.routes import DECISIONS, EVENTS, EXPLAIN, OPERATE, Route, Routes
 from underwing.server.settings import Settings
@@ -67,13 +72,21 @@ class App:
         self._routes = Routes()
         self._lay_routes()
         self.desk = Desk(settings)
+        """What the console's pages work with."""
+        self.desk.oidc = load_flow(settings)
         if settings.ticket:
             self.desk.guests.invite(ticket=settings.ticket)
-        """What the console's pages work with."""
         self.site = console(self.desk)
         self.site.on_fault = self.metrics.faults.labels("request").inc
-        self._media = Surfaces(settings, self.metrics, lambda: self._ready)
+        self._caring: Caring | None = None
+        self._media = Surfaces(
+            settings,
+            self.metrics,
+            lambda: self._ready,
+            lambda: self._caring.evidence if self._caring else None,
+        )
         self._media.lay(self._routes)
+        self._lay_casebook()
         self.desk.behind = Behind(
             keys=keys, banks=self._media.desk, readiness=self._readiness,
             policy_problems=lambda: self._watch.errors if self._watch else {},
@@ -99,6 +112,13 @@ class App:
         add("/openapi.json", GET=Route("openapi", self._describe))
         add("/", GET=Route("home", self._home))
 
+    def _lay_casebook(self) -> None:
+        bring = Bring(self._media.desk, lambda: self._cared().evidence, lambda: self.desk.book, self.settings)
+        self._routes.add("/v1/cases/{case}/evidence", POST=Route("bring_evidence", bring.post, EVENTS))
+        AppealRoutes(
+            lambda: self._cared().appeals, lambda: self.desk.book, lambda: self._ready, self.settings
+        ).lay(self._routes)
+
     # -- life -------------------------------------------------------------------------------------------
 
     def attach(self, runner: Runner, casework: Casework | None = None) -> None:
@@ -119,8 +139,15 @@ class App:
         )
         self.desk.attach(
             book=casework.book if casework else None,
+            database=casework.database if casework else None,
+            custody=casework.home.custody if casework else None,
+            home=casework.home if casework else None,
             engine=lambda function: self._ready.call(partial(function, runner)),
+            draw=lambda data, wish: self._media.desk().still(data, wish),
         )
+        if casework is not None:
+            self.desk.attach(people=load_people(settings, casework.home, self.desk.clock))
+            self._attach_care(casework, ingest)
         self._events = Events(ingest, self.metrics, self._rates, settings, self._send)
         if settings.url_lists:
             self._lists = lists = UrlLists(settings.url_lists)
@@ -130,6 +157,23 @@ class App:
             self._watch = watch = PolicyWatch(settings.policy, settings.shadow)
             runner.engine.use_policy(*watch.policies())
             self._keep(watch.follow(runner.engine, ingest, self.metrics))
+
+    def _attach_care(self, casework: Casework, ingest: Ingest) -> None:
+        self._caring = caring = Caring(
+            casework,
+            self.settings,
+            ingest,
+            lambda work: self._media.desk().banks(work),
+            lambda: self.desk.clock(),
+        )
+        self.desk.attach(care=caring.care, appeals=caring.appeals)
+        self._keep(caring.run())
+
+    def _cared(self) -> Caring:
+        _ = self._ready
+        if self._caring is None:
+            raise Refusal(404, "no_casebook", "the casebook of this service is switched off")
+        return self._caring
 
     def welcome(self) -> str:
         """The path that opens the console once, within a quarter of an hour, without an account: for a demo."""
@@ -161,6 +205,8 @@ class App:
             task.cancel()
         if self._ingest is not None:
             await self._ingest.close()
+        if self._caring is not None:
+            await self._caring.close()
         await self._media.stop()
         flush()
 
@@ -224,6 +270,8 @@ class App:
     async def _answer(self, request: Request) -> Response | None:
         if request.path == b"/console":
             return redirect(b"/console/")
+        if request.path == APPEAL.encode():
+            request.path = b"/console/appeal"
         if request.path.startswith(b"/console/"):
             return await self.site.answer(request)
         route, parts = self._routes.find(request)

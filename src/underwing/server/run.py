@@ -11,8 +11,7 @@ from pathlib import Path
 import uvicorn
 
 from underwing.banks.urls import UrlListError
-from underwing.casebook.cases import CaseError
-from underwing.casebook.context import ContextError, KeyFileError
+from underwing.casebook.errors import CasebookError
 from underwing.casebook.regions import RegionError
 from underwing.engine import Engine, Runner, StoreError
 from underwing.media.classifier import ClassifierMissingError, require_classifier
@@ -25,7 +24,7 @@ from underwing.server.logs import flush, note, set_up
 from underwing.server.settings import Settings, SettingsError
 from underwing.text import load_meaning
 
-_CASEBOOK = (CaseError, ContextError, KeyFileError, RegionError, SettingsError)
+_CASEBOOK = (CasebookError, RegionError, SettingsError)
 
 
 def load_runner(settings: Settings) -> Runner:

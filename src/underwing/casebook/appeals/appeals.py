@@ -12,7 +12,7 @@ from underwing.casebook.appeals.figures import Figures, figures
 from underwing.casebook.appeals.rows import Follow, Rows
 from underwing.casebook.appeals.statement import Statement
 from underwing.casebook.appeals.values import MOST_TEXT, Appeal, AppealError, Grant, Kind, Verdict
-from underwing.casebook.cases import Casebook, Item
+from underwing.casebook.cases import Casebook, Item, Outcome
 from underwing.casebook.database import Database
 
 DAY = 86_400
@@ -188,14 +188,14 @@ class Appeals:
             if appeal.match_false:
                 self._rows.add_follow(appeal.id, "bank", self._now())
             head = self._book.case(case) if case is not None else None
-            outcome = "false_match" if appeal.match_false else "no_harm"
+            outcome: Outcome = "false_match" if appeal.match_false else "no_harm"
             if (
                 head is not None
                 and head.state == "closed"
                 and head.outcome != outcome
                 and self.matter(appeal).whole
             ):
-                self._book.correct(head.id, who, outcome, told)  # type: ignore[arg-type]
+                self._book.correct(head.id, who, outcome, told)
                 return
         if case is not None:
             self._book.note(case, who, told)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
-from underwing.model import ACTOR_STAGES, KNOWN_STAGES, Decision
+from underwing.model import ACTOR_STAGES, GUESSED_STAGES, KNOWN_STAGES, Decision
 
 Measure = Literal[
     "file_held", "message_held", "link_held", "content_removed", "visibility_reduced", "contact_limited",
@@ -20,8 +20,9 @@ Measure = Literal[
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 """What a platform may have done (Art. 17(1) DSA), and what Underwing's own actions do."""
 Ground = Literal["law", "terms"]
-Fact = Literal["known_file", "unchecked_file", "known_link", "messages", "conduct", "test"]
-"""The facts in general: a file or link that is known; a file that could not be checked; messages; conduct towards others."""
+Fact = Literal["known_file", "guessed_file", "unchecked_file", "known_link", "messages", "conduct", "test"]
+"""The facts in general: a file or link that is known; a file that a program took for something; one that could not be
+checked; messages; conduct towards others."""
 _OWN_MEASURES: dict[str, Measure] = {
     "hold_media": "file_held",
     "hold_message": "message_held",
@@ -82,6 +83,8 @@ def _facts(decision: Decision) -> Iterable[Fact]:
     for reason in decision.reasons:
         if reason.signal == "media.unchecked":
             found["unchecked_file"] = None
+        elif reason.stage in GUESSED_STAGES:
+            found["guessed_file"] = None
         elif reason.stage in KNOWN_STAGES:
             found["known_file" if reason.stage == "known_media" else "known_link"] = None
         elif reason.stage in ACTOR_STAGES and reason.weight > 0 and not reason.signal.startswith("actor."):

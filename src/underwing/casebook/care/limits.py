@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
+from underwing.casebook.errors import CasebookError
 from underwing.model import LABELS
 
 WORST = 3
@@ -16,7 +17,7 @@ _Count = Annotated[int, Meta(ge=1, le=100_000)]
 _Seconds = Annotated[int, Meta(ge=1, le=7 * 86_400)]
 
 
-class LimitsError(ValueError):
+class LimitsError(CasebookError):
     """A file of limits that cannot be used; names it and what to mend."""
 
 

@@ -2,7 +2,6 @@
 
 from sqlalchemy import Column, ForeignKey, Index, Table
 
-from underwing.casebook.cases.tables import cases
 from underwing.casebook.columns import METADATA, Bytes, Number, Text
 
 keys = Table(
@@ -30,7 +29,7 @@ lines = Table(
 )  # fmt: skip
 holds = Table(
     "context_holds", METADATA,
-    Column("case_id", Number, ForeignKey(cases.c.id), primary_key=True),
+    Column("case_id", Number, ForeignKey("cases.id"), primary_key=True),
     Column("seal", Number, ForeignKey(seals.c.id), primary_key=True),
     Index("context_holds_seal", "seal"),
     sqlite_with_rowid=False,

@@ -157,7 +157,7 @@ def _first_taken(database: Database, inner: Any) -> dict[int, int]:
     asked = (
         select(history.c.case_id, func.min(history.c.at))
         .join(inner, inner.c.id == history.c.case_id)
-        .where(history.c.what == "taken")
+        .where(history.c.what == "took")
         .group_by(history.c.case_id)
     )
     return {int(case): int(at) for case, at in database.rows(asked)}

@@ -5,12 +5,14 @@ both databases: what is killed in the middle was never begun. May import: model.
 """
 
 import threading
+from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 from underwing.casebook.database import Database
 from underwing.casebook.errors import CasebookError
@@ -88,6 +90,9 @@ def agree(database: Database) -> None:
     Raises:
         CasebookError: they differ.
     """
+    from alembic import command
+    from alembic.util import CommandError
+
     from underwing.casebook import tables
 
     with _one, database.snapshot(), database.connection() as connection:
@@ -100,6 +105,9 @@ def agree(database: Database) -> None:
 
 
 def _move(database: Database, to: str, up: bool) -> None:
+    from alembic import command  # here: most commands need no migration, and this takes its time
+    from alembic.util import CommandError
+
     with _one, database.transaction(), database.connection() as connection:
         try:
             (command.upgrade if up else command.downgrade)(_config(connection), to)
@@ -107,8 +115,10 @@ def _move(database: Database, to: str, up: bool) -> None:
             raise CasebookError(f"{database.name}: {error}") from None
 
 
-def _config(connection: object) -> Config:
-    config = Config()
+def _config(connection: object) -> "Config":
+    from alembic.config import Config
+
+    config = Config(stdout=StringIO())
     config.set_main_option("script_location", str(HERE).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection

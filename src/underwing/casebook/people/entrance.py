@@ -12,16 +12,17 @@ from sqlalchemy import func, select, update
 
 from underwing.casebook.custody import Custody
 from underwing.casebook.database import Database
+from underwing.casebook.keys import Keys
 from underwing.casebook.people import totp
 from underwing.casebook.people.audit import NOBODY, note
 from underwing.casebook.people.hashing import Hasher
 from underwing.casebook.people.members import Members, folded
 from underwing.casebook.people.phrases import normal
+from underwing.casebook.people.sealed import SealedSecrets
 from underwing.casebook.people.sessions import Sessions, Span
 from underwing.casebook.people.tables import MEMBERS, RECOVERY
 from underwing.casebook.people.throttle import Throttle
 from underwing.casebook.people.values import Member, PeopleError, Refused, Role, Session
-from underwing.casebook.vault.keys import Keys
 
 Clock = Callable[[], float]
 
@@ -49,7 +50,8 @@ class Entrance:
         span: Span | None = None,
         hasher: Hasher | None = None,
     ) -> None:
-        self._database, self.custody, self._keys, self._clock = database, custody, keys, clock
+        self._database, self.custody, self._clock = database, custody, clock
+        self._secrets = SealedSecrets(database, keys)
         self._members = Members(database)
         self._sessions = Sessions(database, span or Span())
         self._throttle = Throttle(database)
@@ -62,9 +64,10 @@ class Entrance:
 
     # -- cookies ----------------------------------------------------------------------------------------
 
-    def session(self, token: str) -> tuple[Member, Session] | None:
-        """The active member and complete session of a cookie, or None."""
-        found = self._found(token)
+    def session(self, token: str, touch: bool = True) -> tuple[Member, Session] | None:
+        """The active member and complete session of a cookie, or None. What a page asks by itself must not `touch` it, or an
+        open page would keep its session alive."""
+        found = self._found(token, touch)
         return found if found and found[1].complete else None
 
     def unfinished(self, token: str) -> tuple[Member, Session] | None:
@@ -72,8 +75,8 @@ class Entrance:
         found = self._found(token)
         return found if found and not found[1].complete else None
 
-    def _found(self, token: str) -> tuple[Member, Session] | None:
-        session = self._sessions.find(token, self.now) if token else None
+    def _found(self, token: str, touch: bool = True) -> tuple[Member, Session] | None:
+        session = self._sessions.find(token, self.now, touch) if token else None
         member = self._members.get(session.member) if session else None
         return (member, session) if member and session and member.active else None
 
@@ -121,7 +124,7 @@ class Entrance:
 
     def _second_factor(self, row: Any, code: str, now: int) -> str:
         """The way a code was good ("code", "recovery code"), used up by that; "" when it was not."""
-        step = totp.step_of(self._open(row.id, row.totp), code, now, row.totp_step)
+        step = totp.step_of(self._secrets.open(row.id, row.totp), code, now, row.totp_step)
         if step is not None and self._members.set(row.id, MEMBERS.c.totp_step < step, totp_step=step):
             return "code"
         hash = totp.recovery_hash(code)
@@ -176,7 +179,11 @@ class Entrance:
 
     def _keep_one(self, member: Member) -> None:
         if self._members.actives("administrator") <= 1:
-            raise PeopleError(f"{member.name} is the last administrator; give another member that role first")
+            raise PeopleError(
+                f"{member.name} is the last administrator; give another member that role first",
+                "last_administrator",
+                name=member.name,
+            )
 
     def _begin(self, id: str, how: str, *, complete: bool, address: str, agent: str) -> Session:
         made = self._sessions.open(id, self.now, complete=complete, address=address, agent=agent)
@@ -185,12 +192,6 @@ class Entrance:
 
     def _note(self, by: str, kind: Any, what: str, about: str = "", **facts: int | str | bool) -> None:
         note(self.custody, kind, by, what, about, **facts)
-
-    def _seal(self, id: str, secret: str) -> bytes:
-        return self._keys.wrap(secret.encode(), _context(id))
-
-    def _open(self, id: str, sealed: bytes) -> str:
-        return self._keys.unwrap(sealed, _context(id)).decode()
 
     def _recovery_left(self, id: str) -> int:
         return int(
@@ -201,7 +202,3 @@ class Entrance:
             )
             or 0
         )
-
-
-def _context(id: str) -> bytes:
-    return b"underwing second factor of " + id.encode()

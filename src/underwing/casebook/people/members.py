@@ -32,13 +32,17 @@ def checked(**fields: Any) -> dict[str, Any]:
     if "name" in made:
         made["name"] = folded(made["name"])
         if not _NAME.fullmatch(made["name"]):
-            raise PeopleError("a name to sign in with has 1 to 64 letters, digits and . _ @ + -, no blanks")
+            raise PeopleError(
+                "a name to sign in with has 1 to 64 letters, digits and . _ @ + -, no blanks", "name"
+            )
     if "shown" in made:
         made["shown"] = " ".join(made["shown"].split())
         if not 0 < len(made["shown"]) <= _SHOWN or not made["shown"].isprintable():
-            raise PeopleError(f"the name that colleagues see has 1 to {_SHOWN} printable characters")
+            raise PeopleError(
+                f"the name that colleagues see has 1 to {_SHOWN} printable characters", "shown", most=_SHOWN
+            )
     if "role" in made and made["role"] not in ROLES:
-        raise PeopleError(f"there is no role {made['role']!r}; there are {', '.join(ROLES)}")
+        raise PeopleError(f"there is no role {made['role']!r}; there are {', '.join(ROLES)}", "role")
     if "language" in made and not _LANGUAGE.fullmatch(made["language"]):
         raise PeopleError("a language is written as en, de or pt-BR")
     return made
@@ -58,7 +62,9 @@ class Members:
         """
         fields = checked(name=name, shown=shown, role=role)
         if self.secrets_of(fields["name"]) is not None:
-            raise PeopleError(f"there is already somebody who signs in as {fields['name']}")
+            raise PeopleError(
+                f"there is already somebody who signs in as {fields['name']}", "taken", name=fields["name"]
+            )
         self._free(subject)
         made = Member(id="p" + secrets.token_hex(8), **fields)
         row = {field: getattr(made, field) for field in made.__struct_fields__}

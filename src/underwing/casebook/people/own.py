@@ -67,10 +67,10 @@ class Own(Entrance):
         with self._database.transaction():
             row = self._members.row(member.id)
             if row.totp_next is not None:
-                secret = self._open(member.id, row.totp_next)
+                secret = self._secrets.open(member.id, row.totp_next)
             else:
                 secret = totp.new_secret()
-                self._members.set(member.id, totp_next=self._seal(member.id, secret))
+                self._members.set(member.id, totp_next=self._secrets.seal(member.id, secret))
         return Enrolment(secret=secret, uri=totp.uri(secret, member.name))
 
     def renew_totp(self, member: Member, password: str, address: str) -> Enrolment | Refused:
@@ -91,7 +91,7 @@ class Own(Entrance):
             row = self._members.row(member.id)
             if row.totp_next is None or not row.active:
                 return None
-            step = totp.step_of(self._open(member.id, row.totp_next), code, now, 0)
+            step = totp.step_of(self._secrets.open(member.id, row.totp_next), code, now, 0)
             if step is None:
                 return None
             self._members.set(member.id, totp=row.totp_next, totp_next=None, totp_step=step)
@@ -147,7 +147,7 @@ class Own(Entrance):
             return refused
         was = self._members.row(member.id).password
         if self._hasher.good(was, new):
-            raise PeopleError("the new pass-phrase is the old one")
+            raise PeopleError("the new pass-phrase is the old one", "phrase_same")
         hash = self._hash(new, member)
         with self._database.transaction():
             same = (MEMBERS.c.active, MEMBERS.c.password == was)
@@ -160,6 +160,10 @@ class Own(Entrance):
 
     def _hash(self, password: str, member: Member) -> str:
         return self._hasher.make(phrases.check(password, member.name, member.shown))
+
+    def is_local(self, member: Member) -> bool:
+        """Whether a member signs in with a pass-phrase here."""
+        return bool(self._members.row(member.id).password)
 
     # -- sessions and language --------------------------------------------------------------------------
 

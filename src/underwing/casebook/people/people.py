@@ -1,17 +1,24 @@
 """The people of the casebook as one object: everything the console and the command line do with accounts."""
 
 import secrets
-from typing import Any
+import time
 
-from sqlalchemy import delete, insert, select
+from msgspec import convert
+from sqlalchemy import delete, insert
 
+from underwing.casebook.custody import Custody
+from underwing.casebook.database import Database
+from underwing.casebook.keys import Keys
 from underwing.casebook.people import phrases
+from underwing.casebook.people.entrance import Clock
+from underwing.casebook.people.hashing import Hasher
 from underwing.casebook.people.members import checked
 from underwing.casebook.people.own import Own
-from underwing.casebook.people.sessions import digest
-from underwing.casebook.people.tables import INVITATIONS, MEMBERS, RECOVERY
+from underwing.casebook.people.rules import Rules
+from underwing.casebook.people.second import Request, Second
+from underwing.casebook.people.sessions import Span, digest
+from underwing.casebook.people.tables import INVITATIONS, RECOVERY
 from underwing.casebook.people.values import Member, PeopleError, Role, Standing
-from underwing.casebook.vault.keys import Keys
 
 INVITATION_SECONDS = 72 * 3_600
 
@@ -21,6 +28,23 @@ class People(Own):
 
     Nothing here asks whether `by` may: the console's table of routes does, and `Second` where it takes two.
     """
+
+    def __init__(
+        self,
+        database: Database,
+        custody: Custody,
+        keys: Keys,
+        *,
+        clock: Clock = time.time,
+        span: Span | None = None,
+        hasher: Hasher | None = None,
+        rules: Rules | None = None,
+    ) -> None:
+        super().__init__(database, custody, keys, clock=clock, span=span, hasher=hasher)
+        self.second = Second(database, custody, rules=rules, clock=clock)
+        """What waits for a second person."""
+        self.second.carry("give_role", self._give_role)
+        self.second.carry("reset", lambda request: self.reset(_subject(request), request.asked_by))
 
     # -- who there is -----------------------------------------------------------------------------------
 
@@ -106,7 +130,9 @@ class People(Own):
         with self._database.transaction():
             member = self._known(id)
             if not member.active:
-                raise PeopleError(f"the account of {member.name} is closed; open it again first")
+                raise PeopleError(
+                    f"the account of {member.name} is closed; open it again first", "closed", name=member.name
+                )
             self._members.set(id, password="", totp=None, totp_next=None)
             self._database.run(delete(RECOVERY).where(RECOVERY.c.member == id))
             self._sessions.end_all(id)
@@ -128,29 +154,58 @@ class People(Own):
 
     def rewrap(self, new: Keys) -> int:
         """Seal the secrets of second factors with another key; how many. The old one is no longer needed then."""
+        return self._secrets.rewrap(new)
+
+    # -- acts that may take two -------------------------------------------------------------------------
+
+    def take_on(self, name: str, shown: str, role: Role, by: str, why: str) -> tuple[Member, Request]:
+        """A new account by an administrator. Where its role takes a second person, it stays closed until then; the
+        invitation is the request's `result`, for whoever decided last.
+
+        Raises:
+            PeopleError: fields that cannot be, or nobody could be the second person.
+        """
         with self._database.transaction():
-            rows = self._database.rows(select(MEMBERS.c.id, MEMBERS.c.totp, MEMBERS.c.totp_next))
-            opened = [
-                (row.id, {name: self._open(row.id, sealed) for name, sealed in _sealed(row)}) for row in rows
-            ]
-            before, self._keys = self._keys, new
-            try:
-                for id, kept in opened:
-                    if kept:
-                        self._members.set(
-                            id, **{name: self._seal(id, secret) for name, secret in kept.items()}
-                        )
-            except BaseException:
-                self._keys = before
-                raise
-        return sum(len(kept) for _, kept in opened)
+            takes_two = self.second.needs("give_role", {"role": role})
+            made, _ = self.add(name, shown, "reviewer" if takes_two else role, by)
+            if takes_two:
+                self.revoke(made.id, by)
+            asked = self.second.act(
+                "give_role", f"member:{made.id}", by, why, {"role": role, "new": "yes"}, {"role": role}
+            )
+            return self._known(made.id), asked
+
+    def give_role(self, id: str, role: Role, by: str, why: str) -> Request:
+        """Give a member a role, or ask a second person to agree.
+
+        Raises:
+            PeopleError: it cannot be.
+        """
+        checked(role=role)
+        return self.second.act(
+            "give_role", f"member:{self._known(id).id}", by, why, {"role": role}, {"role": role}
+        )
+
+    def ask_reset(self, id: str, by: str, why: str) -> Request:
+        """Reset an account, or ask a second person to agree; the new invitation is the request's `result`.
+
+        Raises:
+            PeopleError: it cannot be.
+        """
+        return self.second.act("reset", f"member:{id}", by, why, {}, {"role": self._known(id).role})
+
+    def _give_role(self, request: Request) -> str | None:
+        new = request.body.get("new") == "yes"
+        role = convert(request.body["role"], Role)
+        member = self.change(_subject(request), request.asked_by, role=role, active=True if new else None)
+        return self._invite(member) if new else None
 
     # -- inside -----------------------------------------------------------------------------------------
 
     def _known(self, id: str) -> Member:
         found = self._members.get(id)
         if found is None:
-            raise PeopleError("there is no such member")
+            raise PeopleError("there is no such member", "nobody")
         return found
 
     def _set_active(self, member: Member, active: bool, by: str) -> None:
@@ -174,5 +229,5 @@ class People(Own):
         return secret
 
 
-def _sealed(row: Any) -> list[tuple[str, bytes]]:
-    return [(name, getattr(row, name)) for name in ("totp", "totp_next") if getattr(row, name) is not None]
+def _subject(request: Request) -> str:
+    return request.about.removeprefix("member:")

@@ -40,19 +40,25 @@ def check(phrase: str, *names: str) -> str:
     """
     made = normal(phrase)
     if len(made) < LEAST:
-        raise PeopleError(f"a pass-phrase has at least {LEAST} characters; four or five words do well")
+        raise PeopleError(
+            f"a pass-phrase has at least {LEAST} characters; four or five words do well",
+            "phrase_short",
+            least=LEAST,
+        )
     if len(made) > MOST:
-        raise PeopleError(f"a pass-phrase has at most {MOST} characters")
+        raise PeopleError(f"a pass-phrase has at most {MOST} characters", "phrase_long", most=MOST)
     folded = _folded(made)
     if len(set(folded or made)) < _FEW or _is_run(folded):
-        raise PeopleError("this pass-phrase repeats or counts; choose words that do not belong together")
+        raise PeopleError(
+            "this pass-phrase repeats or counts; choose words that do not belong together", "phrase_repeats"
+        )
     if folded in common() or folded.rstrip("0123456789") in common():
-        raise PeopleError("this pass-phrase is one that is tried first; choose another")
+        raise PeopleError("this pass-phrase is one that is tried first; choose another", "phrase_common")
     own = (word for name in names for word in (_folded(name), *map(_folded, name.split())))
     for word in sorted({w for w in own if len(w) > 2} | {"underwing"}, key=len, reverse=True):
         folded = folded.replace(word, "")
     if len(folded) < _REST:
-        raise PeopleError("this pass-phrase is little more than a name; choose another")
+        raise PeopleError("this pass-phrase is little more than a name; choose another", "phrase_name")
     return made
 
 

@@ -50,6 +50,8 @@ class Request(Struct, frozen=True, kw_only=True):
     state: State
     decided_by: str = ""
     decided: int = 0
+    result: str = ""
+    """What carrying it out gave, told once to whoever confirmed (an invitation); kept nowhere."""
 
 
 class Second:
@@ -66,10 +68,11 @@ class Second:
         self._database, self._custody, self._clock = database, custody, clock
         self.rules = rules or load_rules()
         self._members = Members(database)
-        self._carry: dict[str, Callable[[Request], None]] = {}
+        self._carry: dict[str, Callable[[Request], str | None]] = {}
 
-    def carry(self, what: str, how: Callable[[Request], None]) -> None:
-        """Say how an act is carried out: called in the transaction of its confirmation; what it raises undoes both."""
+    def carry(self, what: str, how: Callable[[Request], str | None]) -> None:
+        """Say how an act is carried out: called in the transaction of its confirmation; what it raises undoes both. What it
+        gives is the request's `result`."""
         self._carry[what] = how
 
     # -- asking -----------------------------------------------------------------------------------------
@@ -93,8 +96,7 @@ class Second:
             state="done",
         )  # fmt: skip
         with self._database.transaction():
-            self._carry[what](done)
-        return done
+            return msgspec.structs.replace(done, result=self._carry[what](done) or "")
 
     def ask(self, what: str, about: str, by: str, why: str, body: Body) -> int:
         """A new request; its number.
@@ -104,18 +106,26 @@ class Second:
         """
         why, kept = why.strip(), msgspec.json.encode(body)
         if not 0 < len(why) <= _MOST_WHY:
-            raise SecondError(f"say why in 1 to {_MOST_WHY} characters; the second person will read it")
+            raise SecondError(
+                f"say why in 1 to {_MOST_WHY} characters; the second person will read it",
+                "say_why",
+                most=_MOST_WHY,
+            )
         if len(kept) > MOST_BODY:
-            raise SecondError("this is too large to wait for a second person")
+            raise SecondError("this is too large to wait for a second person", "too_large")
         now, rule = self._now, self.rules.acts.get(what, Act(needs=True))
         with self._database.transaction():
             self._expire(now)
+            asker = self._members.get(by)
+            if asker is None or not asker.active:
+                raise SecondError("only somebody with an account can ask for this", "no_account")
             if not any(self._objection(about, by, other) is None for other in self._members.all()):
                 raise SecondError(
-                    "this takes a second person and nobody here could be it: give another member the role senior"
+                    "this takes a second person and nobody here could be it: give another member the role senior",
+                    "nobody_could",
                 )
             if self.pending(about, what):
-                raise SecondError("this was asked for already and waits for a second person")
+                raise SecondError("this was asked for already and waits for a second person", "asked_already")
             self._database.run(
                 insert(REQUESTS).values(
                     what=what, about=about, asked_by=by, why=why, body=kept, asked=now,
@@ -138,12 +148,11 @@ class Second:
             request = self._decide(id, by, "confirmed")
             asker = self._members.get(request.asked_by)
             if asker is None or not asker.active:
-                raise SecondError("whoever asked for this is no longer here; decline it")
+                raise SecondError("whoever asked for this is no longer here; decline it", "asker_gone")
             self._note(request, by, "confirmed")
             how = self._carry.get(request.what)
-            if how is not None:
-                how(request)
-        return request
+            given = how(request) if how is not None else None
+        return msgspec.structs.replace(request, result=given or "")
 
     def decline(self, id: int, by: str) -> Request:
         """Say no.
@@ -165,12 +174,12 @@ class Second:
         with self._database.transaction():
             request = self._waiting(id)
             if request.asked_by != by:
-                raise SecondError("only who asked can take it back; others decline")
+                raise SecondError("only who asked can take it back; others decline", "not_yours")
             self._end(id, by, "taken_back")
             self._note(request, by, "declined", taken_back=True)
         return msgspec.structs.replace(request, state="taken_back", decided_by=by, decided=self._now)
 
-    def objection(self, request: Request, member: Member) -> str | None:
+    def objection(self, request: Request, member: Member) -> SecondError | None:
         """Why a member may not be the second person for this, or None."""
         return self._objection(request.about, request.asked_by, member)
 
@@ -184,7 +193,7 @@ class Second:
         """
         row = self._database.row(select(REQUESTS).where(REQUESTS.c.id == id))
         if row is None:
-            raise SecondError("there is no such request")
+            raise SecondError("there is no such request", "no_request")
         return _request(row, self._now)
 
     def pending(self, about: str = "", what: str = "", limit: int = 200) -> list[Request]:
@@ -208,27 +217,31 @@ class Second:
     def _now(self) -> int:
         return int(self._clock())
 
-    def _objection(self, about: str, asked_by: str, member: Member) -> str | None:
+    def _objection(self, about: str, asked_by: str, member: Member) -> SecondError | None:
         if not may(member, May.confirm):
-            return "this role may not confirm what others ask for"
+            return SecondError("this role may not confirm what others ask for", "may_not")
         if member.id == asked_by:
-            return "another person must confirm this, not the one who asked"
+            return SecondError("another person must confirm this, not the one who asked", "not_you")
         if about == f"member:{member.id}":
-            return "this is about yourself; another person must decide it"
+            return SecondError("this is about yourself; another person must decide it", "about_you")
         return None
 
     def _waiting(self, id: int) -> Request:
         request = self.get(id)
         if request.state != "waiting":
-            raise SecondError(f"this request no longer waits: it is {request.state.replace('_', ' ')}")
+            raise SecondError(
+                f"this request no longer waits: it is {request.state.replace('_', ' ')}", "decided"
+            )
         return request
 
     def _decide(self, id: int, by: str, state: State) -> Request:
         request = self._waiting(id)
         member = self._members.get(by)
-        problem = "there is no such member" if member is None else self.objection(request, member)
+        problem = (
+            self.objection(request, member) if member else SecondError("there is no such member", "nobody")
+        )
         if problem:
-            raise SecondError(problem)
+            raise problem
         self._end(id, by, state)
         return msgspec.structs.replace(request, state=state, decided_by=by, decided=self._now)
 
@@ -239,7 +252,9 @@ class Second:
             .values(state=state, decided_by=by, decided=self._now, waiting=None)
         )
         if not changed:
-            raise SecondError("this request no longer waits: another was quicker, or its time ran out")
+            raise SecondError(
+                "this request no longer waits: another was quicker, or its time ran out", "decided"
+            )
 
     def _expire(self, now: int) -> None:
         self._database.run(

@@ -58,13 +58,13 @@ class Sessions:
             self._database.run(insert(SESSIONS).values(hash=digest(token), **row))
         return made
 
-    def find(self, token: str, now: int) -> Session | None:
-        """The living session of a token; notes that it was used."""
+    def find(self, token: str, now: int, touch: bool = True) -> Session | None:
+        """The living session of a token; notes that it was used, if `touch` says so."""
         hash = digest(token)
         row = self._database.row(select(SESSIONS).where(SESSIONS.c.hash == hash))
         if row is None or not self._lives(row, now):
             return None
-        if now - row.seen >= _TOUCH_SECONDS:
+        if touch and now - row.seen >= _TOUCH_SECONDS:
             self._database.run(
                 update(SESSIONS).where(SESSIONS.c.hash == hash, SESSIONS.c.seen < now).values(seen=now)
             )

@@ -102,6 +102,22 @@ class Standing(Struct, frozen=True, kw_only=True):
     recovery_left: int = 0
     sessions: int = 0
 
+    @property
+    def state(self) -> Literal["closed", "provider", "invited", "no_way", "no_factor", "ready"]:
+        """How far the account is: whether its owner can sign in, and what is missing."""
+        if not self.member.active:
+            return "closed"
+        if self.subject:
+            return "provider"
+        if not self.has_password:
+            return "invited" if self.invited_until else "no_way"
+        return "ready" if self.has_totp else "no_factor"
+
 
 class PeopleError(CasebookError):
-    """Something that cannot be done with an account; says why and what would do."""
+    """Something that cannot be done with an account; says why and what would do. `key` names the reason for whoever says it
+    in other languages, with `values` to fill in."""
+
+    def __init__(self, message: str, key: str = "", **values: object) -> None:
+        super().__init__(message)
+        self.key, self.values = key, values

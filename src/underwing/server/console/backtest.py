@@ -14,7 +14,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from underwing.model import Decision, Level
+from underwing.model import GUESSED_STAGES, Decision, Level
 from underwing.policy import Comparison, Policy, compare
 from underwing.policy import Facts as PolicyFacts
 from underwing.risk import ActorState, Facts, effective_age, is_minor
@@ -26,6 +26,7 @@ MOST = 5_000
 SHOWN = 50
 """Differences that a page shows, the newest."""
 _LABEL = re.compile(r": ([a-z_]+), ")
+_GUESS = re.compile(r" gives (\d{1,3}) of 100: a guess")
 _decode = msgspec.json.Decoder(Decision).decode
 
 
@@ -147,9 +148,18 @@ def dated(decision: Decision) -> str:
 
 
 def _media(decision: Decision) -> str:
+    if decision.stage in GUESSED_STAGES:
+        return "clear"
     if decision.stage != "known_media":
         return ""
     return "unchecked" if any(r.signal == "media.unchecked" for r in decision.reasons) else "match"
+
+
+def _score(decision: Decision) -> int | None:
+    """What a classifier gave, where a rule looked at it: only then it is told."""
+    told = (r.source for r in decision.reasons if r.signal == "media.score" and r.event == decision.event)
+    found = _GUESS.search(next(told, ""))
+    return int(found[1]) if found else None
 
 
 def _label(decision: Decision) -> str:
@@ -174,6 +184,7 @@ def _facts(
         gap=my_age - their_age if my_age is not None and their_age is not None else None,
         breadth=sum(0 <= seconds - seen <= 30 * DAY for _, seen in contacts), help=bool(decision.help),
         test=decision.test, score=round(decision.score, 1), at=float(seconds), media=media, label=_label(decision),
+        media_score=_score(decision),
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from underwing.server.http import Response
 def lay(site: Site, desk: Desk) -> None:
     """Lay the page."""
     site.add("/console/care", GET=View("care", partial(care, desk), May.sign_in))
-    site.nav("you", "/console/care", "care.title", May.sign_in)
+    site.nav("you", "/console/care", "care.title", May.sign_in, "h")
 
 
 async def care(desk: Desk, visit: Visit) -> Response:

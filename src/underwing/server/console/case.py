@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from underwing.casebook.cases import OUTCOMES, Act, Case, Item, Person
 from underwing.casebook.cases.book import Shown
-from underwing.casebook.people import May, Member, may
+from underwing.casebook.people import May, Member, Request, may
 from underwing.model import Decision
 from underwing.server.console.desk import Desk
 from underwing.server.console.media import strip
@@ -49,6 +49,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     names: dict[str, str]
     colleagues: list[Member]
     more_items: bool
+    waiting: list[Request]
+    """What waits for a second person about this case."""
 
 
 def lay(site: Site, desk: Desk) -> None:
@@ -99,6 +101,7 @@ def read(desk: Desk, member: Member, number: int, start: int | None) -> Reading:
         names=names,
         colleagues=desk.colleagues(member),
         more_items=len(items) >= MOST_ITEMS,
+        waiting=[] if desk.people is None else desk.second.pending(f"case:{number}"),
     )
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from underwing.casebook.cases import OUTCOMES, Act, Case, Outcome, Stale
-from underwing.casebook.people import May
+from underwing.casebook.people import May, Request
 from underwing.server.console.case import MOST_SPLIT, all_items
 from underwing.server.console.desk import Desk
 from underwing.server.console.render import render
@@ -14,6 +14,8 @@ from underwing.server.console.visit import Problem, Visit
 from underwing.server.http import Response
 
 MOST_MISSED = 20
+MOST_WHY = 500
+"""Characters of a reason that the second person is shown; all of it is kept with the case."""
 WHOLE = ("close", "merge", "split", "reopen")
 """What is decided about all that a case holds needs the version that was seen; the rest only that no person acted meanwhile,
 since messages may go on coming in."""
@@ -27,6 +29,7 @@ DID = {
 
 def lay(site: Site, desk: Desk) -> None:
     """Lay the acts."""
+    desk.carry("close", partial(close_confirmed, desk))
     acts = (
         ("take", take),
         ("release", release),
@@ -60,7 +63,8 @@ async def act(desk: Desk, name: str, how: How, visit: Visit, number: str) -> Res
     except Stale:
         return await faster(desk, visit, name)
     sees = visit.may(May.see_case, visit.stands(done))
-    return visit.redirect(f"/console/cases/{done.id}" if sees else "/console/queue", DID[name], done.id)
+    did = DID[name] if name != "close" or done.state == "closed" else "case.asked"
+    return visit.redirect(f"/console/cases/{done.id}" if sees else "/console/queue", did, done.id)
 
 
 def _do(desk: Desk, name: str, how: How, visit: Visit) -> Case:
@@ -77,7 +81,8 @@ def _do(desk: Desk, name: str, how: How, visit: Visit) -> Case:
         if (name in WHOLE and now.version != version) or (name != "note" and now.acted != acted):
             raise Stale(f"case {number} has changed since it was shown")
         done = how(desk, visit, now)
-        desk.audit(visit.member, name, f"case:{number}")
+        if name != "close" or done.state == "closed":
+            desk.audit(visit.member, name, f"case:{number}")
         return done
 
 
@@ -129,12 +134,32 @@ def note(desk: Desk, visit: Visit, case: Case) -> Case:
 
 
 def close(desk: Desk, visit: Visit, case: Case) -> Case:
-    """Close it with an outcome and a reason."""
+    """Close it with an outcome and a reason; where that takes two, ask for the second person and leave it as it is."""
     given: Any = visit.form.get("outcome", "")
     if given not in OUTCOMES:
         raise Problem(400, "case.wrong_outcome")
     outcome: Outcome = given
-    return desk.book.close(case.id, visit.member.id, outcome, visit.form.get("reason", ""))
+    reason, who = visit.form.get("reason", ""), visit.member.id
+    facts = {"priority": case.priority.name, "outcome": outcome}
+    if desk.people is None or not desk.second.needs("close", facts):
+        return desk.book.close(case.id, who, outcome, reason)
+    if case.state not in ("open", "taken") or case.holder not in (None, who):
+        raise Stale(f"case {case.id} is no longer there to be closed")
+    body = {"case": str(case.id), "version": str(case.version), "outcome": outcome, "reason": reason}
+    desk.second.ask("close", f"case:{case.id}", who, reason[:MOST_WHY], body)
+    return case
+
+
+def close_confirmed(desk: Desk, request: Request) -> None:
+    """Close a case that a second person looked at too, if it is still the one that both saw.
+
+    Raises:
+        Stale: it has changed since it was asked for.
+    """
+    given, number = request.body, int(request.body["case"])
+    outcome: Any = given["outcome"]
+    desk.book.close(number, request.asked_by, outcome, given["reason"], int(given["version"]))
+    desk.people.audit(request.asked_by, "close", f"case:{number}", {"request": request.id})
 
 
 def undo(desk: Desk, visit: Visit, case: Case) -> Case:

@@ -6,40 +6,25 @@ The service listens before its engine is loaded; what is not there yet answers 5
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from underwing.casebook.appeals import Appeals
 from underwing.casebook.care import Care
 from underwing.casebook.cases import Casebook
-from underwing.casebook.people import May, Member, may
+from underwing.casebook.people import May, Member, Request, Second, may
 from underwing.engine import Runner
 from underwing.media.still import Still, Wish
 from underwing.server.console.behind import Behind
 from underwing.server.console.guests import DEMO, Guests
 from underwing.server.console.stills import Draw, Stills
 from underwing.server.http import Refusal
+from underwing.server.oidc import Flow
 from underwing.server.settings import Settings
 
 T = TypeVar("T")
 Facts = dict[str, int | str | bool]
 EngineCall = Callable[[Callable[[Runner], Any]], Awaitable[Any]]
 """Runs a function with the runner in the thread that owns it."""
-
-
-class PeopleDoor(Protocol):
-    """What the console's foundation asks of the people of the casebook."""
-
-    def session(self, token: str) -> tuple[Member, Any] | None:
-        """Who a session's token belongs to, and the session."""
-        ...
-
-    def audit(self, by: str, what: str, about: str, facts: Facts) -> Any:
-        """Append one record to the custody log."""
-        ...
-
-    def members(self) -> Any:
-        """All members."""
-        ...
 
 
 class Desk:
@@ -50,6 +35,8 @@ class Desk:
         self.guests = Guests()
         self.home: Any = None
         """The vault's home, or None where there is none."""
+        self.oidc: Flow | None = None
+        """Sign-ins through an identity provider, where the settings name one."""
         self.behind = Behind()
         """What only the pages about banks, policies and the service ask for."""
         self.care: Care | None = None
@@ -61,6 +48,7 @@ class Desk:
         self._book: Casebook | None = None
         self._database: Any = None
         self._people: Any = None
+        self._carry: dict[str, Callable[[Request], str | None]] = {}
         self._custody: Any = None
         self._engine: EngineCall | None = None
 
@@ -83,6 +71,8 @@ class Desk:
         self._book = book or self._book
         self._database = database or self._database
         self._people = people or self._people
+        for what, how in self._carry.items() if people is not None else ():
+            people.second.carry(what, how)
         self._custody = custody or self._custody
         self.home = home or self.home
         self._engine = engine or self._engine
@@ -109,6 +99,22 @@ class Desk:
     def people(self) -> Any:
         """The people of the casebook, or None where there are none yet."""
         return self._people
+
+    @property
+    def second(self) -> Second:
+        """What takes a second person.
+
+        Raises:
+            Refusal: 503, the people are not loaded yet, or there is no casebook.
+        """
+        second: Second = _there(self._people).second
+        return second
+
+    def carry(self, what: str, how: Callable[[Request], str | None]) -> None:
+        """Say how an act that may take a second person is carried out, before or after the people are loaded."""
+        self._carry[what] = how
+        if self._people is not None:
+            self._people.second.carry(what, how)
 
     async def engine(self, function: Callable[[Runner], T]) -> T:
         """What `function` gives for the runner, in the engine's thread.
@@ -139,19 +145,18 @@ class Desk:
         if self._custody is not None:
             self._custody.append("saw-metadata", by.id, case=str(case))
 
-    def session(self, token: str) -> Member | None:
-        """Who is signed in with a token."""
+    def session(self, token: str, touch: bool = True) -> Member | None:
+        """Who is signed in with a token; `touch` notes that its owner did something."""
         guest = self.guests.session(token)
         if guest is not None or self._people is None:
             return guest
-        found = self._people.session(token)
+        found = self._people.session(token, touch)
         return found[0] if found is not None else None
 
     def names(self) -> dict[str, str]:
         """What colleagues call each member, by id."""
-        if self._people is None:
-            return {DEMO.id: DEMO.shown}
-        return {member.id: member.shown for member in self._people.members()}
+        known = [] if self._people is None else self._people.members()
+        return {member.id: member.shown for member in (DEMO, *known)}
 
     def colleagues(self, member: Member) -> list[Member]:
         """Who else works on cases."""

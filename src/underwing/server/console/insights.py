@@ -39,7 +39,8 @@ def lay(site: Site, desk: Desk) -> None:
     """Lay the page."""
     site.nav("know", "/console/insights", "insights.nav", May.see_insights, "i")
     site.add(
-        "/console/insights", GET=View("insights", partial(insights, desk, Kept(desk.clock)), May.see_insights)
+        "/console/insights",
+        GET=View("insights", partial(insights, desk, Kept(lambda: desk.clock())), May.see_insights),
     )
 
 

@@ -65,6 +65,8 @@ async def look(desk: Desk, visit: Visit, case: str, number: str) -> Response:
     """Draw a blurred still, and show the page with it."""
     file = await _file(desk, visit, number)
     step = _number(visit.form.get("step", str(file.step)), FIRST_STEP)
+    if step == 0:
+        raise Problem(409, "files.no.step")
     asked = await _drawn(desk, visit, file, step)
     if asked.still.error is not None:
         return await _page(desk, visit, number, error=asked.still.error)

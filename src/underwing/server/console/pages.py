@@ -4,15 +4,26 @@ from collections.abc import Callable
 
 from underwing.server.console import (
     account,
+    appeal,
+    appeals,
+    banks,
     care,
     case,
     case_acts,
+    custody,
+    exchanges,
     home,
     insights,
     live,
+    me,
     media,
+    members,
+    packs,
     policies,
     queue,
+    requests,
+    service,
+    sign_in,
 )
 from underwing.server.console.desk import Desk
 from underwing.server.console.site import Site
@@ -25,9 +36,20 @@ PAGES: tuple[Callable[[Site, Desk], None], ...] = (
     live.lay,
     account.lay,
     policies.lay,
+    packs.lay,
     insights.lay,
+    custody.lay,
+    banks.lay,
+    exchanges.lay,
+    service.lay,
     media.lay,
+    appeals.lay,
+    appeal.lay,
     care.lay,
+    members.lay,
+    me.lay,
+    requests.lay,
+    sign_in.lay,
 )  # fmt: skip
 """In the order of the menu."""
 

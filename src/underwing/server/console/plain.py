@@ -32,6 +32,8 @@ def seen(character: str) -> str:
 def plain(text: object, most: int = MOST) -> str:
     """A text as it may be shown, at most `most` characters of it; then `… (+n)` says how many were left out."""
     given = str(text)
+    if len(given) <= most and given.isascii() and given.isprintable():
+        return given
     shown: list[str] = []
     marks = 0
     for character in given[:most]:

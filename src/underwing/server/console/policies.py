@@ -3,10 +3,10 @@ whoever writes policies, and a second person where the rules for that say so."""
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from underwing.casebook.cases import Casebook
-from underwing.casebook.people import May
+from underwing.casebook.errors import CasebookError
+from underwing.casebook.people import May, Request
 from underwing.engine import Runner
 from underwing.model import Decision
 from underwing.policy import Policy, PolicyError, parse_policy
@@ -41,6 +41,7 @@ Told = list[tuple[Decision, Sides]]
 def lay(site: Site, desk: Desk) -> None:
     """Lay the pages about policies."""
     site.nav("know", "/console/policies", "policies.nav", May.see_policies, "p")
+    desk.carry(ACT, partial(carry_out, desk))
     site.add("/console/policies", GET=View("policies", partial(overview, desk), May.see_policies))
     site.add("/console/policies/shadow", GET=View("shadow", partial(shadow, desk), May.see_policies))
     site.add(
@@ -56,7 +57,10 @@ async def overview(desk: Desk, visit: Visit) -> Response:
     policy, beside, versions = await desk.engine(
         lambda runner: (runner.engine.policy, runner.engine.shadow, runner.engine.versions)
     )
-    waiting: list[Any] = []
+    try:
+        waiting: list[Request] = await visit.work(desk.second.pending, "policy", ACT)
+    except Refusal:  # without a casebook there are no people, and nothing waits
+        waiting = []
     return render(
         visit, "policies.html.j2", policy=policy, shadow=beside, versions=versions, problems=desk.behind.policy_problems(),
         follows=bool(desk.settings.policy), waiting=waiting,
@@ -106,20 +110,23 @@ async def ask(desk: Desk, visit: Visit) -> Response:
         return _page(visit, given, None, str(error).removeprefix("policy: "))
     body = {"text": given, "version": new.version, "label": new.label}
     made = await visit.work(desk.second.act, ACT, "policy", visit.member.id, why, body)
-    return visit.redirect(
-        "/console/policies", f"policies.{'live' if made.state == 'done' else 'asked'}", new.version
-    )
+    did = "policies.live" if made.state == "done" else "policies.asked"
+    return visit.redirect("/console/policies", did, new.version)
 
 
-def carry_out(desk: Desk, request: Any) -> None:
-    """Put the asked-for policy in force. The service takes it over within a second."""
-    kept, version = put_in_force(Path(desk.settings.policy), request.body["text"])
-    desk.people.audit(
-        request.decided_by or request.asked_by,
-        "policy put in force",
-        "policy",
-        {"version": version, "kept": kept.name},
-    )
+def carry_out(desk: Desk, request: Request) -> None:
+    """Put the asked-for policy in force; the service takes it over within a second. The record comes before the file: where
+    the file cannot be written, neither is.
+
+    Raises:
+        CasebookError: the text is no policy (any more), or the file cannot be written.
+    """
+    by, version = request.decided_by or request.asked_by, request.body["version"]
+    desk.people.audit(by, "policy put in force", "policy", {"version": version, "asked_by": request.asked_by})
+    try:
+        put_in_force(Path(desk.settings.policy), request.body["text"])
+    except PolicyError as error:
+        raise CasebookError(str(error)) from None
 
 
 async def lately(desk: Desk) -> Told:

@@ -77,14 +77,24 @@ def page(desk: Desk, visit: Visit, show: Show, priority: Priority | None, after:
     if priority is not None:
         cases = [case for case in cases if case.priority == priority]
     shown = cases[:SHOWN]
-    notice, undo = visit.notice, None
-    if notice and notice[0] in UNDOABLE and notice[1].isdigit():
-        found = desk.book.case(int(notice[1][:15]))
-        undo = found if found is not None and found.holder in (None, visit.member.id) else None
     return Page(
         show=show, priority=priority, cases=tuple(shown), more=place(shown[-1]) if len(cases) > SHOWN else None,
-        first=after is None, names=desk.names(), undo=undo,
+        first=after is None, names=desk.names(), undo=_undoable(desk, visit),
     )  # fmt: skip
+
+
+def _undoable(desk: Desk, visit: Visit) -> Case | None:
+    """The case whose last act was this member's and stands in the notice, so that it can be taken back from here."""
+    notice = visit.notice
+    if notice is None or notice[0] not in UNDOABLE or not (notice[1].isascii() and notice[1].isdigit()):
+        return None
+    found = desk.book.case(int(notice[1][:15]))
+    if found is None:
+        return None
+    mine = any(
+        act.number == found.acted and act.who == visit.member.id for act in desk.book.history(found.id)[-20:]
+    )
+    return found if mine and visit.may(May.act_on_case, visit.stands(found)) else None
 
 
 async def queue(desk: Desk, visit: Visit) -> Response:
@@ -108,7 +118,8 @@ async def take_next(desk: Desk, visit: Visit) -> Response:
 
     def take() -> Case | None:
         with desk.transaction():
-            case = desk.book.take_next(visit.member.id)
+            offer = None if desk.care is None else desk.care.offer(visit.member.id)
+            case = desk.book.take_next(visit.member.id, offer)
             if case is not None:
                 desk.audit(visit.member, "take", f"case:{case.id}")
             return case

@@ -1,7 +1,7 @@
 """Templates into answers: escaping, words, times, the content security policy."""
 
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
     made.filters["plain"] = plain
     made.globals.update(static=statics.address, when=when, languages=words.LANGUAGES)
@@ -78,6 +79,7 @@ def _for(visit: "Visit") -> dict[str, Any]:
     }  # fmt: skip
 
 
+@lru_cache(4_096)
 def when(epoch: float) -> Markup:
     """A moment as `<time>`, to the minute, in UTC."""
     at = datetime.fromtimestamp(max(0, min(epoch, 253402300799)), UTC)

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from underwing.casebook.cases import Case, CaseError, Stale
 from underwing.casebook.database import CasebookError
-from underwing.casebook.people import May
+from underwing.casebook.people import May, PeopleError
 from underwing.server.console import statics
 from underwing.server.console.desk import Desk
 from underwing.server.console.render import render
@@ -126,6 +126,9 @@ class Site:
             response = problem_page(visit, refusal.status, headers=refusal.headers)
         except Stale as stale:
             response = problem_page(visit, 409, "problem.because", {"why": str(stale)})
+        except PeopleError as error:
+            key = f"people.error.{error.key}" if error.key else "problem.because"
+            response = problem_page(visit, 400, key, error.values if error.key else {"why": str(error)})
         except (CaseError, CasebookError) as error:
             response = problem_page(visit, 400, "problem.because", {"why": str(error)})
         except sqlite3.Error as error:
@@ -142,7 +145,8 @@ class Site:
 
     async def _recognise(self, visit: Visit) -> None:
         if visit.token:
-            found = await visit.work(self.desk.session, visit.token)
+            by_itself = visit.request.header(b"sec-fetch-dest") == b"empty" and visit.request.method != "POST"
+            found = await visit.work(self.desk.session, visit.token, not by_itself)
             if found is not None and found.active:
                 visit.member = found
                 visit.request.key = found.id
@@ -156,7 +160,7 @@ class Site:
         request.route = f"console_{view.name}"
         if view.permission is not None:
             if visit.member is NOBODY:
-                return self._to_sign_in(visit)
+                return self._arrived(visit) or self._to_sign_in(visit)
             if view.about == "case":
                 visit.case = await visit.work(self._case, parts[0])
                 visit.whose = visit.stands(visit.case)
@@ -174,6 +178,17 @@ class Site:
             if found is not None:
                 return found
         raise Problem(404, "problem.no_case")
+
+    def _arrived(self, visit: Visit) -> Response | None:
+        """For who followed a link on another site: a page that goes on to the same path. Browsers leave the session's cookie
+        (SameSite=Strict) out of the first request then and send it with the second."""
+        request = visit.request
+        from_elsewhere = request.header(b"sec-fetch-site") in (b"cross-site", b"same-site")
+        if request.method != "GET" or visit.token or not from_elsewhere:
+            return None
+        query = request.scope["query_string"].decode("latin-1")
+        path = request.path.decode("latin-1") + (f"?{query}" if query else "")
+        return render(visit, "through.html.j2", path=path)
 
     def _to_sign_in(self, visit: Visit) -> Response:
         if visit.request.method in ("GET", "HEAD") and any(row.path == SIGN_IN for row in self._rows):

@@ -114,7 +114,7 @@ class Visit:
 
     def _cookie(self, name: bytes, value: str, seconds: int) -> Header:
         secure = "; Secure" if self._prefix else ""
-        kept = f"{(self._prefix + name).decode()}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}"
+        kept = f"{(self._prefix + name).decode()}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}"
         return b"set-cookie", kept.encode()
 
     async def read_form(self, most: int) -> None:

@@ -44,7 +44,8 @@ class MediaAnswer(Struct, frozen=True, kw_only=True):
     `frames` counts the frames of a film or an animation that were looked at, `duration` its seconds. `more` is how many
     further hits were not looked at. With an `error` it could not be checked and should stay held. `score` is a classifier's
     guess, null unless one is set; `unscored` says why it gave none. `receipt` is a compact JWS over the SHA-256 and the
-    verdict.
+    verdict. `evidence`: where the decision asks for a case, whether the bytes were sealed into it
+    (`kept`), still are being (`pending`), or were not (`missing`: keep them, and bring them again).
     """
 
     sha256: str
@@ -62,6 +63,7 @@ class MediaAnswer(Struct, frozen=True, kw_only=True):
     unscored: str | None
     decision: Decision | None
     receipt: str
+    evidence: Literal["kept", "missing", "pending"] | None = None
 
 
 class HashQuery(Struct, frozen=True, kw_only=True):

@@ -71,10 +71,10 @@ class Signer:
         """The public key as a JWK set."""
         self._head = {"alg": ALGORITHM, "kid": self._id, "typ": TYPE}
 
-    def sign(self, receipt: Receipt) -> str:
+    def sign(self, receipt: Struct, type: str = TYPE) -> str:
         """The receipt as a compact JWS."""
         return jws.serialize_compact(
-            self._head, msgspec.json.encode(receipt), self._key, algorithms=[ALGORITHM]
+            self._head | {"typ": type}, msgspec.json.encode(receipt), self._key, algorithms=[ALGORITHM]
         )
 
 
@@ -112,5 +112,5 @@ def _read(path: Path) -> OKPKey:
         if key.is_private and key.curve_name == "Ed25519":
             return key
     except (JoseError, ValueError):
-        pass
+        pass  # said below, and without the library's words: these may quote the file, and it may be another key
     raise ReceiptError(f"{path} holds no private Ed25519 key in PEM; move it away and a new one is made")

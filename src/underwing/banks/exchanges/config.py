@@ -105,7 +105,7 @@ def read_config(path: Path) -> dict[str, Configured]:
         sources = msgspec.convert(content, names)
     except OSError as error:
         raise ExchangeError(
-            f"{path} cannot be read: {error.strerror}; --config names the file of the sources"
+            f"{path} cannot be read: {error.strerror}; name the file of the sources (--config, or UNDERWING_EXCHANGES)"
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         raise ExchangeError(f"{path} is no TOML") from None  # its message could quote a line with a secret
