@@ -18,6 +18,7 @@ from underwing.engine.media import judge_media
 from underwing.engine.people import as_claimed, note_speaker, pairs_of_others, target_of
 from underwing.engine.sides import calm, other_side, press, raised
 from underwing.engine.state import State
+from underwing.engine.streams import judge_frame, judge_gift, judge_stream
 from underwing.engine.trigger import trigger_level
 from underwing.engine.verdict import Case, Verdicts
 from underwing.model import (
@@ -29,10 +30,13 @@ from underwing.model import (
     Correction,
     Decision,
     Event,
+    Gift,
     Level,
     Media,
     Message,
     Signal,
+    Stream,
+    StreamFrame,
     UserReport,
     Versions,
 )
@@ -139,7 +143,13 @@ class Engine:
         if isinstance(event, Correction):
             correct(state, event, self.settings)
             return self._quiet(event.id, event.sender, event.to)
-        return self._quiet(event.id, event.sender, None)
+        if isinstance(event, Stream):
+            return judge_stream(state, event, self._verdicts)
+        if isinstance(event, StreamFrame):
+            return judge_frame(state, event, self._verdicts, self.settings)
+        if isinstance(event, Gift):
+            return judge_gift(state, event, self._verdicts, self.settings)
+        return self._message(state, event)
 
     def _message(self, state: State, event: Message) -> Decision:
         """The short way of a message that says nothing; any other goes on to be weighed."""

@@ -121,6 +121,19 @@ class Settings(Struct, frozen=True, gc=False, kw_only=True):
     target_each: float = 0.6
     """Several accounts press one child: at least two of them with this much each."""
 
+    stream_tau: float = 300.0
+    """What was seen in a live stream fades with this, in seconds: it counts for what is said in the same minutes."""
+    stream_guess: float = 1.6
+    """A classifier's guess of 1.0 about a frame, less in proportion down to `stream_guess_from`."""
+    stream_guess_from: float = 0.6
+    stream_gift: float = 0.5
+    """A gift to a child by one who presses it, or by anyone while somebody does."""
+    stream_each: float = 0.6
+    """What somebody must have pressed for by words before anything seen counts beside it."""
+    stream_cap: float = 2.0
+    """Most that everything seen adds: seen things alone never warn. The numbers of streams are our own choice: there are no
+    labelled streams to set them by."""
+
 
 BONUS: dict[tuple[str, str], float] = {
     ("befriend", "isolate"): 0.4,
