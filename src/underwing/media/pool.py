@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -29,6 +29,8 @@ from underwing.model.media import MediaHashes
 
 Job = Literal["draft", "full", "bank"]
 _LETTER = dict(zip(("draft", "full", "bank"), JOBS, strict=True))
+R = TypeVar("R")
+_Then = Callable[[MediaHashes], R]
 _READY_WITHIN = 300.0
 """Seconds; a first start compiles the machine code."""
 _SIGXCPU: Final = 24
@@ -39,8 +41,9 @@ class Bounds(Struct, frozen=True):
 
     size: int = 128 * 2**20
     """Bytes of the largest file that is looked at."""
-    memory: int = 512 * 2**20
-    """Bytes of address space above what a worker has before its first file."""
+    memory: int = 364 * 2**20
+    """Bytes of address space above what a worker has before its first file: with the 120 MiB that are resident then, it
+    stays below 512 MiB."""
     processor_seconds: int = 20
     """Seconds of processor time for a file of less than a MiB."""
     processor_seconds_a_mib: int = 1
@@ -66,7 +69,7 @@ class Pool:
         self.bounds = bounds or Bounds()
         self.deaths = 0
         """Workers that died, or were ended, over a file."""
-        self._jobs: queue.SimpleQueue[tuple[bytes, Job, Future[MediaHashes]] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[bytes, Job, _Then[Any], Future[Any]] | None] = queue.SimpleQueue()
         self._processes: list[subprocess.Popen[bytes]] = []
         self._closed = False
         self._lock = threading.Lock()
@@ -80,11 +83,16 @@ class Pool:
     def submit(self, data: bytes, job: Job = "draft") -> Future[MediaHashes]:
         """All hashes of a file, later: by the reduced profile, in full, or to bank it. Raises nothing but `RuntimeError`
         when the pool is closed."""
+        return self.submit_then(data, job, lambda found: found)
+
+    def submit_then(self, data: bytes, job: Job, then: "_Then[R]") -> Future[R]:
+        """What `then` makes of the hashes of a file, later. It runs in the thread that took them from the worker, which
+        does nothing else meanwhile; what it raises is raised by the future."""
         with self._lock:
             if self._closed:
                 raise RuntimeError("the pool is closed")
-            future: Future[MediaHashes] = Future()
-            self._jobs.put((data, job, future))
+            future: Future[R] = Future()
+            self._jobs.put((data, job, then, future))
         return future
 
     def look(self, data: bytes, job: Job = "draft") -> MediaHashes:
@@ -118,7 +126,7 @@ class Pool:
     def _serve(self) -> None:
         worker = self._start()
         while (task := self._jobs.get()) is not None:
-            data, job, future = task
+            data, job, then, future = task
             if not future.set_running_or_notify_cancel():
                 continue
             try:
@@ -127,11 +135,13 @@ class Pool:
                     found = replace(exact_hashes(data), error=error)
                 else:
                     found, worker = self._ask(worker, data, job)
+                answer = then(found)
             except BaseException as error:
                 future.set_exception(error)
             else:
-                future.set_result(found)
-            del task, data, future
+                future.set_result(answer)
+                del answer
+            del task, data, then, future
         worker.end()
 
     def _ask(self, worker: "_Worker", data: bytes, job: Job) -> tuple[MediaHashes, "_Worker"]:
