@@ -40,8 +40,9 @@ FULL: Final = "full-1"
 DRAFT: Final = "draft-1"
 Profile = Literal["full-1", "draft-1"]
 
-MAX_PIXELS = 50_000_000
-"""Of a picture as it is decoded. It takes about 8 bytes a pixel at the peak: 400 MB."""
+MAX_PIXELS = 42_500_000
+"""Of a picture as it is decoded. It takes about 8 bytes a pixel at the peak: 340 MB; with that a worker stays below 512 MiB.
+A larger JPEG is decoded at a reduced scale, and only not where the full decode would have to decide."""
 MAX_FRAMES = 1_000
 MAX_FRAME_PIXELS = 1_000_000_000
 """Of all frames of an animation together."""
@@ -117,13 +118,18 @@ def decode(data: bytes, media_type: str, profile: Profile = FULL) -> tuple[Pictu
 
     Raises `Undecodable`.
     """
+    return tuple(shown(data, media_type, profile))
+
+
+def shown(data: bytes, media_type: str, profile: Profile = FULL) -> Iterator[Picture]:
+    """As `decode`, one after the other: whoever lets go of each holds no more than one. Raises `Undecodable` at any."""
     with _opened(data, media_type) as image:
         whole = image.size
         if profile == DRAFT and image.format in ("JPEG", "MPO"):
             image.draft("L", (DRAFT_SIDE, DRAFT_SIDE))
         else:
             profile = FULL
-        return tuple(_pictures(image, whole, profile))
+        yield from _pictures(image, whole, profile)
 
 
 def frames(data: bytes, media_type: str) -> Iterator[tuple[float, float, Picture]]:
@@ -195,6 +201,7 @@ def _pictures(image: Image.Image, whole: tuple[int, int], profile: Profile) -> I
             image.format == "JPEG",
         )  # one with several pictures is an MPO
         yield Picture(luma, height, width, profile, beyond_shown, shown_on, alone)
+        del luma
 
 
 _SIDEWAYS = frozenset({5, 6, 7, 8})

@@ -6,6 +6,7 @@ address space it may take above what it has when it is ready (interpreter, machi
 seconds of processor time a job may take and MORE the further ones for each MiB of it; past that the system ends it.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import BinaryIO, TypeVar
 
 import msgspec
 
+from underwing.media.start_up import give_back
 from underwing.model.media import MediaHashes
 
 LENGTH = 8
@@ -34,12 +36,16 @@ def main(arguments: list[str]) -> int:
     answers = _own_output()
     looks = _looks()
     _warm_up(looks)
+    give_back()
     limit_processor_time = _limits(memory)
     _send(answers, b"")
     while head := sys.stdin.buffer.read(LENGTH + 1):
         data = sys.stdin.buffer.read(int.from_bytes(head[:LENGTH]))
         limit_processor_time(allowed(seconds, each_mib, len(data)))
-        _send(answers, msgspec.msgpack.encode(looks[head[LENGTH:]](data)))
+        found = looks[head[LENGTH:]](data)
+        _send(answers, msgspec.msgpack.encode(found))
+        if found.frames:
+            gc.collect()  # a video's decoder hangs in a cycle, with all its pictures
     return 0
 
 
