@@ -90,7 +90,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Worker processes that look at files; 0 means one for each core."""
     media_seconds: _Positive = 60
     """How long a worker may look at one file before it is ended; 3 s more for each MiB of it."""
-    media_memory: _Positive = 512 * 1024 * 1024
+    media_memory: _Positive = 364 * 1024 * 1024
     """Memory a worker may take for one file, in bytes."""
     media_long_video: _Positive = 600
     """Seconds of a video from which on its keyframes are looked at first, and closely what came near something known."""
