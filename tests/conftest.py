@@ -1,6 +1,5 @@
 """Shared by all tests: a small pack of its own, an engine over it, and events by hand."""
 
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from playwright.sync_api import sync_playwright
 import postgres_server
 from casebook_cases import Clock
 from console_cases import Console, console, fill
+from debian import program
 from underwing.casebook.cases import Casebook
 from underwing.casebook.database import Database
 from underwing.engine import Engine
@@ -155,8 +155,9 @@ def casebook_database(casebook_address: str) -> Iterator[Database]:
 def chromium() -> Iterator[Chromium]:
     """A real browser without a window: the machine's Chromium, or the one that Playwright brought."""
     with sync_playwright() as playwright:
-        given = {"executable_path": found} if (found := shutil.which("chromium")) else {}
-        browser = playwright.chromium.launch(args=["--no-sandbox"], **given)
+        own = playwright.chromium.executable_path
+        path = own if Path(own).exists() else program("chromium", "chromium")
+        browser = playwright.chromium.launch(args=["--no-sandbox"], executable_path=path)
         yield browser
         browser.close()
 

@@ -1,7 +1,6 @@
 """A real PostgreSQL on loopback for the tests: one server a session, a database of its own for each test.
 
-The server comes from the Debian package `postgresql`, which is installed if it is missing and we may. It will not run as
-root: then it runs as `postgres`.
+The server comes from the Debian package `postgresql`. It will not run as root: then it runs as `postgres`.
 """
 
 import os
@@ -18,25 +17,15 @@ from uuid import uuid4
 
 import psycopg
 
+from debian import present
 from underwing.casebook.database import Database
 
 TEMPLATE = "casebook_template"
 
 
 def programs() -> Path:
-    """The directory of `initdb` and `postgres`; the package is installed where root may do so."""
-    for again in (False, True):
-        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-        named = found[-1] if found else shutil.which("postgres")
-        if named:
-            return Path(named).resolve().parent
-        if not again:
-            assert os.geteuid() == 0, "install the package postgresql to run these tests"
-            quiet = {"stdout": subprocess.DEVNULL, "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
-            subprocess.run(["apt-get", "update", "-q"], check=True, **quiet)  # type: ignore[call-overload]
-            install = ["apt-get", "install", "-qy", "--no-install-recommends", "postgresql"]
-            subprocess.run(install, check=True, **quiet)  # type: ignore[call-overload]
-    raise AssertionError("the package postgresql brought no server")
+    """The directory of `initdb` and `postgres`."""
+    return present("usr/lib/postgresql/*/bin/postgres", "postgresql").resolve().parent
 
 
 class Server:
