@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.fernet import Fernet
+from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, insert
+from sqlalchemy.schema import CreateTable
 
 from underwing.casebook.custody import Custody, Verifier, verify
 from underwing.casebook.database import Database
@@ -82,14 +84,17 @@ def main() -> None:
             FERNET.decrypt(token)
 
         database = Database(Path(folder) / "rows.db")
-        database.run("CREATE TABLE rows (number INTEGER PRIMARY KEY, body BLOB)")
+        plain_rows = Table(
+            "rows", MetaData(), Column("number", Integer, primary_key=True), Column("body", LargeBinary)
+        )
+        database.run(CreateTable(plain_rows))
         log = Custody(Database(Path(folder) / "log.db"), home.signer)
         body = os.urandom(400)
 
         def rows() -> None:
             for _ in range(RECORDS):
                 with database.transaction():
-                    database.run("INSERT INTO rows (body) VALUES (?)", (body,))
+                    database.run(insert(plain_rows).values(body=body))
 
         def records() -> None:
             for _ in range(RECORDS):

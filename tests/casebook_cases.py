@@ -23,6 +23,7 @@ CUES = {
     "protect": ("en.protective.kin", "protective"),
     "reported": ("actor.reported", "befriend"),
     "known": ("media.sha256", "known_media"),
+    "guess": ("media.score", "guessed_media"),
 }
 
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 import numpy as np
@@ -20,13 +20,16 @@ PLAIN = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
 
 
 class _SharedPool:
-    """One pool of real workers for all commands that run in this process: a start takes seconds."""
+    """One pool of real workers for all commands that run in this process, one more for each other setting: a start takes
+    seconds."""
 
-    pool: Pool | None = None
+    pools: ClassVar[dict[tuple[str, float], Pool]] = {}
 
-    def __init__(self, count: int, bounds: Bounds) -> None:
-        _SharedPool.pool = _SharedPool.pool or Pool(1, bounds)
-        self.submit = _SharedPool.pool.submit
+    def __init__(self, count: int, bounds: Bounds, *, classifier: str = "") -> None:
+        key = classifier, bounds.long_video
+        if key not in self.pools:
+            self.pools[key] = Pool(1, bounds, classifier=classifier)
+        self.submit = self.pools[key].submit
 
     def close(self) -> None:
         """The workers end with this process."""

@@ -1,14 +1,20 @@
 """Shared by all tests: a small pack of its own, an engine over it, and events by hand."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import hypothesis
 import pytest
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import sync_playwright
 
+import postgres_server
 from casebook_cases import Clock
+from console_cases import Console, console, fill
 from underwing.casebook.cases import Casebook
+from underwing.casebook.database import Database
 from underwing.engine import Engine
 from underwing.model import Account, Message
 from underwing.packs import Packs, load_packs
@@ -115,6 +121,57 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def book(tmp_path: Path, clock: Clock) -> Iterator[Casebook]:
-    with Casebook(tmp_path / "casebook.db", clock=clock) as made:
-        yield made
+def book(casebook_database: Database, clock: Clock) -> Casebook:
+    """Cases on each of the two databases."""
+    return Casebook(casebook_database, clock=clock)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_server.Server]:
+    """One PostgreSQL for all tests; databases of their own come from `empty()` and `casebook()`."""
+    with postgres_server.server() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def casebook_address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where an empty casebook can be opened: a path, or a database of PostgreSQL."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "casebook.db")
+    else:
+        with request.getfixturevalue("postgres").casebook() as url:
+            yield url
+
+
+@pytest.fixture
+def casebook_database(casebook_address: str) -> Iterator[Database]:
+    """An empty casebook on each of the two databases."""
+    database = Database(casebook_address)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    """A real browser without a window: the machine's Chromium, or the one that Playwright brought."""
+    with sync_playwright() as playwright:
+        given = {"executable_path": found} if (found := shutil.which("chromium")) else {}
+        browser = playwright.chromium.launch(args=["--no-sandbox"], **given)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def filled(engine: Engine, tmp_path: Path) -> Iterator[Console]:
+    """A console with living cases."""
+    with console(engine, tmp_path) as service:
+        fill(service)
+        yield service
+
+
+@pytest.fixture
+def filled_on_both(engine: Engine, tmp_path: Path, casebook_database: Database) -> Iterator[Console]:
+    """A console with living cases, on each of the two databases."""
+    with console(engine, tmp_path, casebook_database) as service:
+        fill(service)
+        yield service

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from underwing.model import STAGES, Level
 from underwing.policy import Facts, Policy, load_policy
-from underwing.policy.facts import SURFACES
+from underwing.policy.facts import MEDIA, SURFACES
 
 RULE = """
 version = "t"
@@ -55,6 +55,8 @@ any_facts = st.builds(
     help=st.booleans(),
     test=st.booleans(),
     score=st.floats(-10, 50),
+    media=st.sampled_from(MEDIA),
+    media_score=st.none() | st.integers(0, 100),
     at=st.none() | st.floats(0, 4e9),
 )
 

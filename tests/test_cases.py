@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from casebook_cases import NOW, Clock, decision, put, report, said, sent
+from casebook_cases import NOW, Clock, decision, put, reason, report, said, sent
 from underwing.casebook.cases import Casebook, CaseError, Marks, Priority, findings
+from underwing.casebook.errors import CasebookError
 from underwing.model import Decision, MediaMatch, encode
 
 SHA = "ab" * 32
@@ -30,6 +31,15 @@ def test_only_what_asks_for_a_case_makes_one(book: Casebook) -> None:
     held_back = decision("m3", actions=(), withheld=("open_case",), shadow=("open_case",))
     assert book.wants(said("m3"), encode(held_back))
     assert book.take_in(said("m3"), held_back) is None
+
+
+def test_a_classifiers_guess_makes_a_case_without_a_suspect(book: Casebook) -> None:
+    guess = reason("guess", "p1", 0.0)
+    made = decision("p1", level="none", stage="guessed_media", reasons=(guess,))
+    item = book.take_in(sent("p1", SHA), made)
+    assert item is not None
+    assert roles(book, item.case) == {("a", "bystander"), ("k", "victim")}
+    assert book.show(item.case).case.priority == Priority.early
 
 
 def test_a_decision_delivered_twice_changes_nothing(book: Casebook) -> None:
@@ -235,8 +245,8 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
 
     path = tmp_path / "other.db"
     sqlite3.connect(path).execute("CREATE TABLE t (x)")
-    with pytest.raises(CaseError, match="something else"):
+    with pytest.raises(CasebookError, match="another program"):
         Casebook(path)
     (tmp_path / "text.db").write_text("hello " * 1000)
-    with pytest.raises(CaseError, match="cannot be opened"):
+    with pytest.raises(CasebookError, match="cannot be opened"):
         Casebook(tmp_path / "text.db")

@@ -1,15 +1,19 @@
 """Cases against a plain model: whatever happens in whatever order, nothing is lost, doubled or taken twice."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from sqlalchemy import Table, func, select
 
 from casebook_cases import Clock, decision, said
 from underwing.casebook.cases import Casebook, CaseError, Marks
 from underwing.casebook.cases.rows import Rows
+from underwing.casebook.cases.tables import edges, history, people, ties
+from underwing.casebook.cases.tables import items as table
 from underwing.model import encode
 
 PEOPLE = st.sampled_from(["ann", "bob", "cem"])
@@ -21,29 +25,38 @@ LIVE = ("open", "taken")
 def sums(rows: Rows) -> list[list[Any]]:
     """Everything that sums up items. The event that brought a tie first depends on the order, so it is left out."""
     return [
-        rows.db.execute(query).fetchall()
+        [tuple(row) for row in rows.database.rows(query)]
         for query in (
-            "SELECT kind, key, case_id, live FROM ties ORDER BY 1, 2, 3",
-            "SELECT * FROM people ORDER BY 1, 2, 3",
-            "SELECT * FROM edges ORDER BY 1, 2, 3",
+            select(ties.c.kind, ties.c.key, ties.c.case_id, ties.c.live).order_by(*ties.primary_key),
+            select(people).order_by(*people.primary_key),
+            select(edges).order_by(*edges.primary_key),
         )
     ]
 
 
+class Undone(Exception):
+    """Takes a transaction back."""
+
+
 def check(rows: Rows) -> None:
     """That sums, numbers and priorities are what the items say."""
-    before = sums(rows)
-    rows.db.execute("BEGIN")
-    for case in rows.page(None, None, None, 10_000):
-        items = list(rows.items(case.id))
-        assert case.items == len(items), case
-        assert rows.rebuild(case.id, live=case.state in LIVE) == len(items)
-        assert (case.state == "merged") == (not items), case
-        if items:
-            said_by_hand = [i.found.said for i in items if i.found.said is not None]
-            assert case.priority <= min([e.priority for e in rows.edges(case.id)] + said_by_hand)
-    assert sums(rows) == before
-    rows.db.execute("ROLLBACK")
+    with suppress(Undone), rows.transaction():
+        before = sums(rows)
+        for case in rows.page(None, None, None, 10_000):
+            items = list(rows.all_items(case.id))
+            assert case.items == len(items), case
+            assert rows.rebuild(case.id, live=case.state in LIVE) == len(items)
+            assert (case.state == "merged") == (not items), case
+            if items:
+                said_by_hand = [i.found.said for i in items if i.found.said is not None]
+                assert case.priority <= min([e.priority for e in rows.edges(case.id)] + said_by_hand)
+        assert sums(rows) == before
+        raise Undone
+
+
+def size(book: Casebook, table: Table) -> int:
+    """How many rows a table has."""
+    return int(book.database.value(select(func.count()).select_from(table)))
 
 
 class Cases(RuleBasedStateMachine):
@@ -78,12 +91,10 @@ class Cases(RuleBasedStateMachine):
         return state in LIVE and holder in (None, who)
 
     def attempt(self, allowed: bool, function: Any, *args: Any) -> Any:
-        before = self.book._rows.db.total_changes
         if allowed:
             return function(*args)
         with pytest.raises(CaseError):
             function(*args)
-        del before
         return None
 
     # -- what happens -------------------------------------------------------------------------------------
@@ -197,11 +208,13 @@ class Cases(RuleBasedStateMachine):
     @property
     def touched(self) -> set[int]:
         """Cases that something was done to after they were split off."""
-        done = self.book._rows.db.execute(
-            "SELECT case_id FROM history WHERE case_id IN (SELECT case_id FROM history WHERE what = 'split_off')"
-            " GROUP BY case_id HAVING count(*) FILTER (WHERE what NOT IN ('split_off', 'raised')) > 0"
+        own = select(history.c.case_id).where(history.c.what == "split_off")
+        done = self.book.database.rows(
+            select(history.c.case_id).where(
+                history.c.case_id.in_(own), history.c.what.not_in(["split_off", "raised"])
+            )
         )
-        return {row[0] for row in done}
+        return {row.case_id for row in done}
 
     @rule(case=consumes(ids))
     def forgets(self, case: int) -> None:
@@ -218,8 +231,7 @@ class Cases(RuleBasedStateMachine):
             if item.case == case
         }
         assert found == self.where
-        count = self.book._rows.db.execute("SELECT count(*) FROM items").fetchone()[0]
-        assert count == len(self.where)
+        assert size(self.book, table) == len(self.where)
 
     @invariant()
     def cases_are_as_the_model_has_them(self) -> None:
@@ -241,7 +253,7 @@ class Cases(RuleBasedStateMachine):
 
     @invariant()
     def the_history_only_grows(self) -> None:
-        (count,) = self.book._rows.db.execute("SELECT count(*) FROM history").fetchone()
+        count = size(self.book, history)
         assert count >= self.acts
         self.acts = count
 

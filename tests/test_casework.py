@@ -3,7 +3,6 @@
 import json
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -12,12 +11,16 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import text
+from sqlalchemy.event import listen
 
 from server_cases import event, ndjson
-from test_cases_model import check
+from test_cases_model import check, size
 from test_server_kill import process
 from underwing.casebook.cases import Casebook, Priority
+from underwing.casebook.cases.tables import cases, items
 from underwing.casebook.context import ContextBuffer, load_key
+from underwing.casebook.keys import KeyFile
 from underwing.engine import REVIEW_PHRASE, URGENT_PHRASE, Engine, Runner
 from underwing.model import decode_event
 from underwing.packs import Packs
@@ -106,9 +109,10 @@ def test_two_accounts_with_one_opener_and_one_handle_are_one_case(tmp_path: Path
 def test_calm_messages_touch_no_case(tmp_path: Path, runner: Runner) -> None:
     work = load_casework(given(tmp_path), runner)
     assert work is not None
-    before = work.book._rows.db.total_changes
+    statements: list[str] = []
+    listen(work.database._engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
     feed(work, runner, *(line(n) for n in range(50)))
-    assert work.book._rows.db.total_changes == before
+    assert statements == []
     work.close()
 
 
@@ -125,9 +129,9 @@ def test_a_message_sent_again_does_not_wait_twice(tmp_path: Path, runner: Runner
 def test_what_cannot_be_written_is_not_answered(tmp_path: Path, runner: Runner) -> None:
     work = load_casework(given(tmp_path), runner)
     assert work is not None
-    work.book._rows.db.execute("PRAGMA query_only = ON")
+    work.database.run(text("ALTER TABLE case_items RENAME TO gone"))
     assert feed(work, runner, line(1), line(2, REVIEW_PHRASE), line(3)) == [1]
-    work.book._rows.db.execute("PRAGMA query_only = OFF")
+    work.database.run(text("ALTER TABLE gone RENAME TO case_items"))
     assert feed(work, runner, line(2, REVIEW_PHRASE)) == []
     assert work.book.where("m2") is not None
     work.close()
@@ -168,10 +172,12 @@ import sys
 from casebook_cases import said, decision
 from underwing.casebook.cases import Casebook, Marks, Taken
 from underwing.casebook.context import ContextBuffer, load_key
+from underwing.casebook.keys import KeyFile
 from underwing.model import encode
 from pathlib import Path
-folder, first = Path(sys.argv[1]), int(sys.argv[2])
-book = Casebook(folder / "c.db", context=ContextBuffer(folder / "x.db", load_key(folder / "key")))
+folder, first, where = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+waiting = ContextBuffer(folder / "x.db", load_key(folder / "key"))
+book = Casebook(where, context=waiting, keys=KeyFile(folder / "vault.key"))
 number = first
 while True:
     made = [said(f"m{n}", f"a{n % 7}", f"k{n % 5}", f"secret {n}") for n in range(number, number + 5)]
@@ -192,11 +198,11 @@ while True:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_killed_during_intake_nothing_stands_half(tmp_path: Path, seed: int) -> None:
-    chance, first = random.Random(seed), 0
+def test_killed_during_intake_nothing_stands_half(tmp_path: Path, casebook_address: str, seed: int) -> None:
+    chance, first, keys = random.Random(seed), 0, KeyFile.make(tmp_path / "vault.key")
     for _ in range(4):
         worker = subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(tmp_path), str(first)], stdout=subprocess.PIPE, text=True,
+            [sys.executable, "-c", WORKER, str(tmp_path), str(first), casebook_address], stdout=subprocess.PIPE, text=True,
             cwd=Path(__file__).parent,
         )  # fmt: skip
         assert worker.stdout is not None
@@ -206,16 +212,16 @@ def test_killed_during_intake_nothing_stands_half(tmp_path: Path, seed: int) -> 
         rest = [one for one in worker.stdout.read().splitlines(keepends=True) if one.endswith("\n")]
         worker.wait(10)
         first = int((rest or [told])[-1])
-        with Casebook(
-            tmp_path / "c.db", context=ContextBuffer(tmp_path / "x.db", load_key(tmp_path / "key"))
-        ) as book:
+        waiting = ContextBuffer(tmp_path / "x.db", load_key(tmp_path / "key"))
+        with Casebook(casebook_address, context=waiting, keys=keys) as book:
             for number in range(first):
                 item = book.where(f"m{number}")
                 assert item is not None
                 assert f"m{number}" in {s.line.event for s in book.said(item.case)} or number < first - 50
             rows = book._rows
             check(rows)
-            assert rows.db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            if book.database.kind == "sqlite":
+                assert book.database.value(text("PRAGMA integrity_check")) == "ok"
             assert rows.unsealed() == []
             for case in book.queue(None, limit=1000):
                 acts = [a.what for a in book.history(case.id)]
@@ -256,11 +262,8 @@ def test_the_service_killed_at_any_moment_keeps_its_cases(tmp_path: Path) -> Non
     ):
         client.post("/v1/events", content=ndjson(*sent))
     with Casebook(tmp_path / "u.casebook.db") as book:
-        (count,) = book._rows.db.execute("SELECT count(*) FROM items").fetchone()
-        assert count == len(range(0, number, 3))
+        count = size(book, cases)
+        assert size(book, items) == count == len(range(0, number, 3))
         check(book._rows)
     logs = b"".join(p.read_bytes() for p in tmp_path.glob("log*"))
     assert b"question four" not in logs
-    assert sqlite3.connect(tmp_path / "u.casebook.db").execute("SELECT count(*) FROM cases").fetchone() == (
-        count,
-    )

@@ -15,6 +15,7 @@ from underwing.banks.entries import Agreement, Bank, Entry, EntryHash, Withdrawn
 from underwing.banks.store import Store
 from underwing.media.decode import DRAFT, FULL
 from underwing.media.hashing import look, look_to_bank
+from underwing.media.orders import Order
 
 NOW = 1_700_000_000
 
@@ -48,7 +49,7 @@ def test_what_lies_near_is_decoded_in_full_before_it_counts(store: Store) -> Non
     checker = Checker(store)
     near, far, full = look(photo(1), DRAFT), look(photo(2), DRAFT), look(photo(1), FULL)
     assert (near.profile, far.profile) == (DRAFT, DRAFT)
-    assert [checker.wants_full(h) for h in (near, far, full)] == [True, False, False]
+    assert [checker.second_look(h) for h in (near, far, full)] == [Order("full"), None, None]
     (match,) = checker.match(full).matches
     assert (match.entry, match.distance, match.how) == ("one", 0, "plain")
     assert checker.match(far).matches == ()
@@ -56,11 +57,11 @@ def test_what_lies_near_is_decoded_in_full_before_it_counts(store: Store) -> Non
 
 def test_what_was_far_is_found_once_it_is_banked(store: Store) -> None:
     checker, hashes = Checker(store), look(photo(1), DRAFT)
-    assert not checker.wants_full(hashes)
+    assert checker.second_look(hashes) is None
     assert checker.match(hashes).matches == ()
     store.put("b", [banked(photo(1), "one")], by="t", now=NOW)
     assert [m.entry for m in checker.match(hashes).matches] == ["one"]
-    assert checker.wants_full(hashes)
+    assert checker.second_look(hashes) == Order("full")
 
 
 def test_it_follows_what_others_write(store: Store, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cli_cases import line, picture, run
-from underwing.cli.lists import FORMATS, guess
+from underwing.banks.formats.named import FORMATS, guess
 
 MADE_UP = {"sha256": "ab" * 32, "sha1": "cd" * 20, "md5": "ef" * 16, "pdq": "0f" * 32}
 CSV = "id,sha256,label\n" + "".join(f"e{n},{n:064x},test\n" for n in range(5))

@@ -8,17 +8,21 @@ import pytest
 from casebook_cases import put, said
 from test_cli import underwing
 from underwing.casebook.cases import Casebook
-from underwing.casebook.context import ContextBuffer, load_key
+from underwing.casebook.context import ContextBuffer
+from underwing.casebook.database import Database
 from underwing.casebook.guide import load_guide
+from underwing.casebook.vault import Home
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    context = ContextBuffer(tmp_path / "c.context.db", load_key(tmp_path / "keys" / "context.key"))
-    with Casebook(tmp_path / "c.db", context=context) as book:
+    context, database = ContextBuffer(":memory:", bytes(32)), Database(tmp_path / "c.db")
+    home = Home.ensure(tmp_path / "vault", database)
+    with Casebook(database, context=context, keys=home.keys) as book:
         book.keep([(said("m1", "a", "k", "look \x1b[31m\u202ehere"), "")])
         put(book, "m1", "a", "k", "threat deadline")
         put(book, "m2", "b", "z")
+    database.close()
     return tmp_path
 
 

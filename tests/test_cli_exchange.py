@@ -18,7 +18,7 @@ from underwing.banks.exchanges import (
     TechAgainstTerrorism,
     ThreatExchange,
 )
-from underwing.cli.exchange_config import NEEDED, make_source, read_config
+from underwing.banks.exchanges.config import NEEDED, make_source, read_config
 
 TOKEN = "a-made-up-token"
 

@@ -140,8 +140,8 @@ def test_verify_names_what_is_wrong(home: Path) -> None:
     assert "intake" in run("custody", "show", "--object", address)
     everything = ("--checkpoints", "published", "--key", key)
     assert json.loads(run("custody", "verify", "--json", *everything))["problems"] == []
-    assert "proven" in run("custody", "verify", "--database", "vault/vault.db", *everything)
-    assert "--database needs --key" in run("custody", "verify", "--database", "vault/vault.db", code=2)
+    assert "proven" in run("custody", "verify", "--alone", *everything)
+    assert "--alone needs --key" in run("custody", "verify", "--alone", code=2)
     assert "64 hex digits" in run("custody", "verify", "--key", "zz", code=2)
 
     [segment] = Path("vault/objects/objects").rglob("00000000")
@@ -155,7 +155,7 @@ def test_verify_names_what_is_wrong(home: Path) -> None:
     assert not [p for p in Path().iterdir() if p.name.startswith(".out")]
     segment.write_bytes(good)
 
-    with sqlite3.connect("vault/vault.db") as db:
+    with sqlite3.connect("underwing.casebook.db") as db:
         db.execute("DELETE FROM custody WHERE number > 1")
         db.execute("DELETE FROM custody_checkpoints")
     found = json.loads(run("custody", "verify", "--json", "--checkpoints", "published", code=1))

@@ -53,7 +53,8 @@ def test_default_watch_speaks_only_to_the_child_in_a_clear_case() -> None:
 def test_default_never_restricts_a_known_minor(known: Facts) -> None:
     young = msgspec.structs.replace(known, actor_minor=True)
     on_the_sender = set(load_once().decide(young)) - {"nudge_child", "offer_help"}
-    assert on_the_sender <= {"nudge_sender", "open_case", "page", "hold_message"}
+    door = {"hold_media"} if known.media in ("match", "unchecked") else set()
+    assert on_the_sender <= {"nudge_sender", "open_case", "page", "hold_message"} | door
 
 
 @given(any_facts)
@@ -66,6 +67,26 @@ def test_default_takes_test_phrases_the_same_way(known: Facts) -> None:
 @given(any_facts)
 def test_help_is_always_offered(known: Facts) -> None:
     assert ("offer_help" in load_once().decide(known)) == known.help
+
+
+@given(any_facts)
+def test_a_score_alone_holds_limits_and_pages_nobody(known: Facts) -> None:
+    """Whatever the facts are, the shipped policy does no more to anybody with a score than without one."""
+    policy = load_once()
+    without = set(policy.decide(msgspec.structs.replace(known, media_score=None)))
+    assert set(policy.decide(known)) - without <= {"nudge_child", "open_case"}
+
+
+def test_a_score_opens_a_case_for_children_only() -> None:
+    def decide(**more: object) -> tuple[str, ...]:
+        return load_once().decide(facts(0, **{"media": "clear", "media_score": 90, **more}))
+
+    assert decide(target_minor=True) == ("nudge_child", "open_case")
+    assert decide(target_minor=True, actor_minor=True) == ()
+    assert decide(actor_minor=True, surface="live") == ("open_case",)
+    assert decide() == decide(target_minor=False) == decide(actor_minor=False, surface="live") == ()
+    assert decide(target_minor=True, media_score=79) == decide(target_minor=True, media_score=None) == ()
+    assert load_once().verdict(facts(0, media_score=90, target_minor=True)).read >= {"media_score"}
 
 
 def test_a_young_age_counts_as_minor_when_the_platform_says_nothing() -> None:

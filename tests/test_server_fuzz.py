@@ -16,7 +16,8 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from conftest import write_pack
-from server_cases import Running, event, ndjson, post, running
+from console_cases import console
+from server_cases import Running, event, ndjson, post
 from underwing.engine import Engine
 from underwing.model import Decision, decode_event
 from underwing.packs import load_packs
@@ -34,7 +35,7 @@ QUIET = settings(
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("fuzz")
     engine = Engine(load_packs(write_pack(folder / "packs"), builtin=False), load_policy())
-    with running(engine, folder, rate=100_000_000, media_workers=1) as service:
+    with console(engine, folder, rate=100_000_000, media_workers=1) as service:
         yield service.with_banks()
 
 

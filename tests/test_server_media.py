@@ -170,7 +170,15 @@ def test_an_event_is_decided_once(client: httpx2.Client) -> None:
 
 
 def test_what_a_client_says_of_the_check_does_not_count(client: httpx2.Client) -> None:
-    said = {**SENT, "id": "liar", "sha256": "0" * 64, "matches": [{"bank": "x"}], "error": "no"}
+    score = {"name": "n", "version": "1", "score": 1.0}
+    said = {
+        **SENT,
+        "id": "liar",
+        "score": score,
+        "sha256": "0" * 64,
+        "matches": [{"bank": "x"}],
+        "error": "no",
+    }
     assert check(client, files.file("rocket"), said)["decision"]["actions"] == []
 
 

@@ -13,11 +13,14 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import insert, select, update
 
 from underwing.casebook.database import CasebookError
 from underwing.casebook.vault import KeyFile, Label, ObjectStore, Stored, StoreFailed, Tampered, WrongKey
 from underwing.casebook.vault.seal import BrokenSeal, seal, unseal
 from underwing.casebook.vault.store import Exists, Missing
+from underwing.casebook.vault.tables import holds
+from underwing.casebook.vault.tables import objects as table
 from vault_cases import SEGMENT, Rig, flipped, seaweed
 
 MANY = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -169,8 +172,8 @@ def test_a_cut_that_the_index_covers_up_is_named(
     body = rig.look(last)
     rig.lift(last) if cut else rig.lay(more, body)
     step = -1 if cut else 1
-    change = "UPDATE vault_objects SET segments = segments + ? WHERE address = ?"
-    rig.database.run(change, (step, stored.address))
+    change = update(table).where(table.c.address == stored.address)
+    rig.database.run(change.values(segments=stored.segments + step))
     try:
         where = [p.where for p in rig.problems()]
         assert where
@@ -178,7 +181,7 @@ def test_a_cut_that_the_index_covers_up_is_named(
         with pytest.raises(Tampered):
             rig.get(stored.address)
     finally:
-        rig.database.run(change, (-step, stored.address))
+        rig.database.run(change.values(segments=stored.segments))
         rig.lay(last, body) if cut else rig.lift(more)
 
 
@@ -193,19 +196,19 @@ def test_any_change_to_the_index_is_named(
 ) -> None:
     rig, objects = laid
     address = objects[which].address
-    old = rig.database.value(f"SELECT {column} FROM vault_objects WHERE address = ?", (address,))
+    old = rig.database.value(select(table.c[column]).where(table.c.address == address))
     if isinstance(old, bytes):
         new: object = flipped(old, at, bits)
     elif isinstance(old, int):
         new = old + bits
     else:
         new = {"state": "withdrawn", "kind": "reference", "regions": "GB"}.get(column) or f"{old}x"
-    row = rig.database.value("SELECT rowid FROM vault_objects WHERE address = ?", (address,))
-    rig.database.run(f"UPDATE vault_objects SET {column} = ? WHERE rowid = ?", (new, row))
+    rig.database.run(update(table).where(table.c.address == address).values({column: new}))
     try:
         assert f"object {address}" in [p.where for p in rig.problems()]
     finally:
-        rig.database.run(f"UPDATE vault_objects SET {column} = ? WHERE rowid = ?", (old, row))
+        there = new if column == "address" else address
+        rig.database.run(update(table).where(table.c.address == there).values({column: old}))
 
 
 def test_objects_and_holds_that_vanish_or_appear_are_named(laid: tuple[Rig, list[Stored]]) -> None:
@@ -213,14 +216,18 @@ def test_objects_and_holds_that_vanish_or_appear_are_named(laid: tuple[Rig, list
     rig.lay("objects/feed/00000000", b"foreign")
     assert [p.where for p in rig.problems()] == ["store objects/feed/00000000"]
     rig.lift("objects/feed/00000000")
-    rig.database.run("INSERT INTO vault_holds VALUES (2, '', 'c1', 'x', 'y', 'z')")
+    rig.database.run(insert(holds).values(number=2, object="", case_id="c1", holder="x", reason="y", at="z"))
     assert [p.where for p in rig.problems()] == ["hold 2"]
-    rig.database.run("DELETE FROM vault_holds")
+    rig.database.run(holds.delete())
     number = rig.keeping.hold(by="anna", reason="order 1", address=objects[0].address).number
-    rig.database.run("DELETE FROM vault_holds")
+    rig.database.run(holds.delete())
     assert [p.where for p in rig.problems()] == [f"hold {number}"]
-    row = (number, objects[0].address, "c1", "anna", "order 1", rig.custody.records(number - 1).__next__().at)
-    rig.database.run("INSERT INTO vault_holds VALUES (?, ?, ?, ?, ?, ?)", row)
+    at = next(rig.custody.records(number - 1)).at
+    rig.database.run(
+        insert(holds).values(
+            number=number, object=objects[0].address, case_id="c1", holder="anna", reason="order 1", at=at
+        )
+    )
 
 
 def test_destruction_clears_the_store(rig: Rig) -> None:
@@ -302,7 +309,7 @@ def test_the_label_is_sealed(rig: Rig) -> None:
     stored = rig.put(b"x", label=Label(name="holiday.jpg", type="image/jpeg"))
     assert rig.vault.label(stored.address) == Label(name="holiday.jpg", type="image/jpeg")
     rig.database.forget()
-    assert b"holiday" not in (rig.home / "vault.db").read_bytes()
+    assert b"holiday" not in (rig.home / "casebook.db").read_bytes()
 
 
 def test_bad_input_is_refused_clearly(rig: Rig) -> None:

@@ -49,7 +49,7 @@ class Rig:
             Signer.made().save(pem)
         self.signer = Signer.of(pem)
         self.store = store or ObjectStore.directory(home / "objects")
-        self.database = Database(home / "vault.db")
+        self.database = Database(home / "casebook.db")
         self.custody = Custody(self.database, self.signer, self.clock)
         self.vault = Vault(
             self.database, self.store, self.keys, self.custody, clock=self.clock, segment_bytes=segment

@@ -16,8 +16,10 @@ from underwing.banks.index import Answer, Index, SnapshotError
 from underwing.banks.lookups import Lookups, Numbers, Stamp
 from underwing.banks.matching import MOST, Matcher, Matches
 from underwing.banks.store import Store
-from underwing.banks.videos import known_in_video
+from underwing.banks.videos import known_in_video, near_known
 from underwing.media.decode import DRAFT_MARGIN, FULL
+from underwing.media.orders import Order
+from underwing.media.video import CONFIRMED, KEYFRAMES
 from underwing.model import PDQ_DISTANCE, MediaHashes
 
 WORTH_KEEPING = 100_000
@@ -52,16 +54,21 @@ class Checker:
         """What the file is in the banks as they are now."""
         return self._matcher.match(hashes)
 
-    def wants_full(self, hashes: MediaHashes) -> bool:
-        """Whether the file must be decoded in full before its matches count.
+    def second_look(self, hashes: MediaHashes) -> Order | None:
+        """What must be looked at again before the matches of a file count; the verdict is always the full decode's.
 
-        It is so when it was decoded at a reduced scale and anything banked lies so near that the full decode could match,
-        or its distance be another: the verdict is always the full decode's.
+        A picture that was decoded at a reduced scale is decoded in full when anything banked lies so near that the full
+        decode could match, or its distance be another. Of a long video that was looked at by its keyframes, the seconds
+        around those that came near anything banked are looked at. What comes of it is for `media.orders.joined`.
         """
-        if hashes.profile == FULL or not hashes.views:
-            return False
         self._matcher.follow()
-        return self._index.any_near([view.pdq.hash for view in hashes.views], PDQ_DISTANCE + DRAFT_MARGIN)
+        if hashes.profile in (KEYFRAMES, CONFIRMED):
+            windows = near_known(self._matcher, hashes)
+            return Order("closer", windows) if windows else None
+        if hashes.profile == FULL or not hashes.views:
+            return None
+        views = [view.pdq.hash for view in hashes.views]
+        return Order("full") if self._index.any_near(views, PDQ_DISTANCE + DRAFT_MARGIN) else None
 
     def fingerprint(self) -> str:
         """Says which state of the banks an answer is of: the same one exactly if nothing that may match has changed."""

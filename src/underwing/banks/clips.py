@@ -24,7 +24,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from underwing.banks.entries import Entry
-from underwing.model.media import PDQ_DISTANCE, PDQ_QUALITY, Frame
+from underwing.model.media import PDQ_DISTANCE, PDQ_QUALITY, Frame, Seconds
 
 VIDEO_SHARE = 0.8
 """Of the different frames of a query, for the `video` rule; of a clip's frames, for a run that is all one picture."""
@@ -70,7 +70,7 @@ class ClipMatch(Struct, frozen=True, kw_only=True):
 
     entry: str
     how: Literal["video", "clip"]
-    range: tuple[float, float]
+    range: Seconds
     offset: float
     share: float
     frames: int
@@ -115,23 +115,31 @@ def windows_to_confirm(
     duration: float,
     *,
     quality: int = PDQ_QUALITY,
-) -> tuple[tuple[float, float], ...]:
+) -> tuple[Seconds, ...]:
     """The seconds (from, to) of a video to look at again, each second, after a quick look that had hits; none, if none.
 
     A keyframe alone may hit by a title card, and does not name a range: the second look does. It gives (0, `duration`) for a
     short video, whose second look stands for the whole.
     """
     query = _usable(frames, hits, quality)
-    windows = []
+    windows = set()
     for entry, table in _by_entry(query, banked).items():
-        times = query.times[table.frame]
-        offset = _best_offset(*_intervals(table, query.times))
-        start = max(0.0, offset - 1, float(times.min()) - _AROUND)
-        end = min(duration, offset + banked[entry].duration + 1, float(times.max()) + _AROUND)
-        windows.append((min(start, float(times.min())), max(end, float(times.max()))))
+        for part in _apart(table, query.times):
+            times = query.times[part.frame]
+            offset = _best_offset(*_intervals(part, query.times))
+            start = max(0.0, offset - 1, float(times.min()) - _AROUND)
+            end = min(duration, offset + banked[entry].duration + 1, float(times.max()) + _AROUND)
+            windows.add((min(start, float(times.min())), max(end, float(times.max()))))
     if windows and duration <= _SHORT:
         return ((0.0, duration),)
-    return tuple(sorted(set(windows)))
+    return tuple(sorted(windows))
+
+
+def _apart(table: "_Table", times: NDArray[np.float64]) -> list["_Table"]:
+    """The hits of one entry, in parts that lie so far apart that what lies between need not be looked at."""
+    order = np.argsort(times[table.frame], kind="stable")
+    breaks = np.flatnonzero(np.diff(times[table.frame[order]]) > 2 * _AROUND) + 1
+    return [_Table(table.frame[p], table.at[p], table.distance[p]) for p in np.split(order, breaks)]
 
 
 class _Query(Struct, frozen=True):

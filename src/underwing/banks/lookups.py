@@ -52,6 +52,15 @@ class Hit(Struct, frozen=True):
     quality: int
 
 
+class Holder(Struct, frozen=True):
+    """An entry that has a hash, whatever its status: its bank's name, its own id, label and status."""
+
+    bank: str
+    entry: str
+    label: str
+    status: str
+
+
 class Change(Struct, frozen=True):
     """PDQ hashes that came (`hashes`: n × 32 bytes) or went (None), by their numbers.
 
@@ -168,6 +177,16 @@ class Lookups:
             )
             hits += [_hit(row) for row in rows]
         return tuple(hits)
+
+    def holders(self, kind: HashKind, digits: str, most: int = 100) -> tuple[Holder, ...]:
+        """The entries, also those that do not match now, that have this very hash. A PDQ hash is found only by those
+        who search near it (`Matcher`)."""
+        rows = self._db.execute(
+            "SELECT DISTINCT b.name, e.id, e.label, e.status FROM hashes h JOIN entries e ON e.number = h.entry"
+            " JOIN banks b ON b.number = e.bank WHERE h.hash = ? AND h.kind = ? AND h.kind < 3 LIMIT ?",
+            (bytes.fromhex(digits), HASH_KINDS.index(kind), most),
+        )
+        return tuple(Holder(*row) for row in rows)
 
     def numbers(self, entries: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
         """The numbers of entries, each given by its bank and its id; unknown ones are left out."""

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from underwing.casebook.database import CasebookError
+from underwing.casebook.errors import CasebookError
 
 _MOST = 65_536
 

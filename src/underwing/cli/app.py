@@ -3,8 +3,9 @@
 import typer
 
 from underwing import __version__
-from underwing.cli import bank_lists, banks, cases, data, exchange, judge, media, scan, service
+from underwing.cli import bank_lists, banks, cases, data, exchange, judge, media, scan, service, stores
 from underwing.cli.custody import custody
+from underwing.cli.people import people
 from underwing.cli.vault import vault
 
 app = typer.Typer(
@@ -51,3 +52,7 @@ app.add_typer(cases.cases, name="cases")
 app.command()(cases.guide)
 app.add_typer(vault, name="vault")
 app.add_typer(custody, name="custody")
+app.add_typer(stores.casebook, name="casebook")
+app.command()(stores.backup)
+app.command()(stores.restore)
+app.add_typer(people, name="people")

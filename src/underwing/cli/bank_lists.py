@@ -13,6 +13,7 @@ from msgspec import to_builtins
 
 from underwing.banks.entries import Update
 from underwing.banks.formats import FormatError, Tally
+from underwing.banks.formats.named import FORMATS, PEEK, Reading, counted, guess, reader, size_of, writer
 from underwing.banks.holdings import Put
 from underwing.banks.labels import Labels
 from underwing.cli.banks import Label
@@ -32,7 +33,6 @@ from underwing.cli.common import (
     stop,
     table_of,
 )
-from underwing.cli.lists import FORMATS, PEEK, Reading, counted, guess, reader, size_of, writer
 from underwing.model import HashKind
 
 Country = Annotated[

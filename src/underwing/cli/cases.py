@@ -2,11 +2,9 @@
 the guide."""
 
 import getpass
-import os
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import msgspec
@@ -14,15 +12,14 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from underwing.casebook.cases import Casebook, CaseError, Outcome, Priority
+from underwing.casebook.cases import Casebook, Outcome, Priority
 from underwing.casebook.cases.values import Case
-from underwing.casebook.context import ContextBuffer, ContextError, KeyFileError, load_key
 from underwing.casebook.guide import load_guide
-from underwing.cli.common import Json, out, plain_errors, print_json, stop, when
+from underwing.casebook.vault import Home
+from underwing.casebook.vault.place import vault_beside
+from underwing.cli.casebook import DEFAULT, Directory, Where, opened_database
+from underwing.cli.common import Json, out, print_json, stop, when
 
-File = Annotated[
-    Path, typer.Option("--casebook", envvar="UNDERWING_CASEBOOK", help="The casebook's SQLite file.")
-]
 Who = Annotated[
     str,
     typer.Option(
@@ -32,7 +29,6 @@ Who = Annotated[
     ),
 ]
 Number = Annotated[int, typer.Argument(help="The case's number.")]
-DEFAULT = Path("underwing.casebook.db")
 STYLE = {
     "imminent": "bold white on red",
     "extortion": "bold red",
@@ -45,25 +41,12 @@ cases = typer.Typer(help="Cases: look at them, take them, decide.", no_args_is_h
 
 
 @contextmanager
-def opened(path: Path, *, made: bool = False, context: bool = False) -> Iterator[Casebook]:
-    """The casebook at `path`; a missing file is an error unless it is to be `made`."""
-    if not made and not path.is_file():
-        stop(f"{path}: no such casebook; start the service first or name another with --casebook")
-    buffer = None
-    try:
-        if context:
-            kept = path.with_name(f"{path.stem}.context.db")
-            key = Path(os.environ.get("UNDERWING_CONTEXT_KEY") or path.parent / "keys" / "context.key")
-            if kept.is_file() and not key.is_file():
-                stop(f"{key}: the context's key is not there; name it with UNDERWING_CONTEXT_KEY")
-            buffer = ContextBuffer(kept, load_key(key)) if kept.is_file() else None
-        with plain_errors(), Casebook(path, context=buffer) as book:
-            yield book
-    except (CaseError, ContextError, KeyFileError) as error:
-        stop(str(error))
-    finally:
-        if buffer is not None:
-            buffer.close()
+def opened(where: str, *, made: bool = False, vault: str | None = None) -> Iterator[Casebook]:
+    """The casebook; a missing file is an error unless it is to be `made`. With the directory of its vault ("": beside the
+    casebook), sealed context can be read."""
+    with opened_database(where, make=made) as database:
+        keys = Home(vault_beside(where, vault), database, resume=False).keys if vault is not None else None
+        yield Casebook(database, keys=keys)
 
 
 def plain(text: str, style: str = "") -> Text:
@@ -92,7 +75,7 @@ def list_(
     state: Annotated[str, typer.Option(help="open, taken, closed, merged or all.")] = "open",
     holder: Annotated[str | None, typer.Option(help="Only what this person has.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50,
-    casebook: File = DEFAULT,
+    casebook: Where = DEFAULT,
     json: Json = False,
 ) -> None:
     """Show cases, the most urgent first."""
@@ -119,12 +102,15 @@ def list_(
 @cases.command()
 def show(
     id: Number,
-    text: Annotated[bool, typer.Option("--text", help="Show the sealed messages too.")] = False,
-    casebook: File = DEFAULT,
+    text: Annotated[
+        bool, typer.Option("--text", help="Show the sealed messages too; needs the vault.")
+    ] = False,
+    casebook: Where = DEFAULT,
+    vault: Directory = "",
     json: Json = False,
 ) -> None:
     """Show a case: who is in it, why its events belong together, what else shares something with it."""
-    with opened(casebook, context=text) as book:
+    with opened(casebook, vault=vault if text else None) as book:
         shown, items = book.show(id), book.items(id)
         said = book.said(id) if text else []
     if json:
@@ -169,7 +155,7 @@ def open_(
     priority: Annotated[str, typer.Option(help=f"One of {', '.join(p.name for p in Priority)}.")] = "early",
     region: Annotated[str, typer.Option(help="The country (two letters).")] = "",
     who: Who = "",
-    casebook: File = DEFAULT,
+    casebook: Where = DEFAULT,
     json: Json = False,
 ) -> None:
     """Open a case by hand, or add to the one it belongs to."""
@@ -186,7 +172,7 @@ def take(
         int | None, typer.Argument(help="The case's number; without it the first of the queue.")
     ] = None,
     who: Who = "",
-    casebook: File = DEFAULT,
+    casebook: Where = DEFAULT,
     json: Json = False,
 ) -> None:
     """Take a case, so that nobody else works on it."""
@@ -198,7 +184,7 @@ def take(
 
 
 @cases.command()
-def release(id: Number, who: Who = "", casebook: File = DEFAULT, json: Json = False) -> None:
+def release(id: Number, who: Who = "", casebook: Where = DEFAULT, json: Json = False) -> None:
     """Give a case back to the queue."""
     with opened(casebook) as book:
         _said(book.release(id, who), json)
@@ -209,7 +195,7 @@ def hand_over(
     id: Number,
     to: Annotated[str, typer.Argument(help="Who gets it.")],
     who: Who = "",
-    casebook: File = DEFAULT,
+    casebook: Where = DEFAULT,
     json: Json = False,
 ) -> None:
     """Hand a case that you hold to somebody else."""
@@ -222,7 +208,7 @@ def note(
     id: Number,
     text: Annotated[str, typer.Argument(help="What to note, without quoting.")],
     who: Who = "",
-    casebook: File = DEFAULT,
+    casebook: Where = DEFAULT,
     json: Json = False,
 ) -> None:
     """Write a note into a case's history."""
@@ -236,11 +222,11 @@ def merge(
     other: Annotated[int, typer.Argument(help="The case that goes into it.")],
     why: Annotated[str, typer.Option(help="Why they belong together.")],
     who: Who = "",
-    casebook: File = DEFAULT,
+    casebook: Where = DEFAULT,
     json: Json = False,
 ) -> None:
     """Put all of one case into another."""
-    with opened(casebook, context=True) as book:
+    with opened(casebook) as book:
         _said(book.merge(into, other, who, why), json)
 
 
@@ -250,11 +236,11 @@ def split(
     events: Annotated[list[str], typer.Argument(help="The events that go into a case of their own.")],
     why: Annotated[str, typer.Option(help="Why they do not belong here.")],
     who: Who = "",
-    casebook: File = DEFAULT,
+    casebook: Where = DEFAULT,
     json: Json = False,
 ) -> None:
     """Put some events of a case into a new one."""
-    with opened(casebook, context=True) as book:
+    with opened(casebook) as book:
         old, new = book.split(id, events, who, why)
     _said(old, json)
     _said(new, json)
@@ -266,7 +252,7 @@ def close(
     outcome: Annotated[str, typer.Option(help=f"One of {', '.join(get_args(Outcome))}.")],
     reason: Annotated[str, typer.Option(help="Why, without quoting.")],
     who: Who = "",
-    casebook: File = DEFAULT,
+    casebook: Where = DEFAULT,
     json: Json = False,
 ) -> None:
     """Close a case with what was found and why."""
@@ -279,7 +265,7 @@ def reopen(
     id: Number,
     why: Annotated[str, typer.Option(help="Why it needs another look.")],
     who: Who = "",
-    casebook: File = DEFAULT,
+    casebook: Where = DEFAULT,
     json: Json = False,
 ) -> None:
     """Put a closed case back into the queue."""
@@ -288,14 +274,14 @@ def reopen(
 
 
 @cases.command()
-def undo(id: Number, who: Who = "", casebook: File = DEFAULT, json: Json = False) -> None:
+def undo(id: Number, who: Who = "", casebook: Where = DEFAULT, json: Json = False) -> None:
     """Take back the last thing you did to a case."""
     with opened(casebook) as book:
         _said(book.undo(id, who), json)
 
 
 @cases.command()
-def history(id: Number, casebook: File = DEFAULT, json: Json = False) -> None:
+def history(id: Number, casebook: Where = DEFAULT, json: Json = False) -> None:
     """Show all that was done to a case: who, when, what."""
     with opened(casebook) as book:
         book.show(id)
@@ -315,7 +301,7 @@ def labels(
         bool, typer.Option("--negatives", help="Instead, the bank entries that matched by mistake.")
     ] = False,
     after: Annotated[int, typer.Option(help="Only cases with a number above this.")] = 0,
-    casebook: File = DEFAULT,
+    casebook: Where = DEFAULT,
 ) -> None:
     """Print what closed cases say of their decisions, one JSON line each, for calibration."""
     with opened(casebook) as book:

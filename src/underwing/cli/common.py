@@ -48,6 +48,12 @@ BanksFile = Annotated[
     Path, typer.Option("--banks", envvar="UNDERWING_BANKS", help="The banks: one SQLite file.")
 ]
 DEFAULT_BANKS = Path("banks.db")
+Classifier = Annotated[
+    str,
+    typer.Option(
+        "--classifier", metavar="NAME", help="Give a classifier's score too, which is a guess: open-nsfw."
+    ),
+]
 
 LEVEL_STYLE = {"none": "dim", "watch": "yellow", "review": "bold dark_orange", "urgent": "bold white on red"}
 
@@ -56,6 +62,17 @@ def stop(message: str) -> NoReturn:
     """End the command with one clear line on standard error and exit code 2."""
     err.print(f"[bold red]error:[/] {message}", highlight=False, soft_wrap=True)
     raise typer.Exit(2)
+
+
+def asked_for(classifier: str) -> None:
+    """End the command where a classifier is asked for that is not installed."""
+    from underwing.media.classifier import ClassifierMissingError, require_classifier
+
+    if classifier:
+        try:
+            require_classifier(classifier)
+        except (ValueError, ClassifierMissingError) as error:
+            stop(escape(str(error)))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import typer
 from underwing.casebook.custody import KINDS, Problem, publish
 from underwing.casebook.custody.checkpoints import Checkpoint
 from underwing.casebook.vault.home import prove_log
-from underwing.cli.casebook import DEFAULT_VAULT, Directory, opened, refusals
+from underwing.cli.casebook import DEFAULT, Directory, Where, opened, refusals
 from underwing.cli.common import Json, out, print_json, stop
 
 custody = typer.Typer(help="The custody log: prove it, read it, publish checkpoints.", no_args_is_help=True)
@@ -16,7 +16,8 @@ custody = typer.Typer(help="The custody log: prove it, read it, publish checkpoi
 
 @custody.command("verify")
 def custody_verify(
-    vault: Directory = DEFAULT_VAULT,
+    casebook: Where = DEFAULT,
+    vault: Directory = "",
     checkpoints: Annotated[
         list[Path] | None,
         typer.Option("--checkpoints", help="A file of published checkpoints; may be repeated."),
@@ -25,22 +26,21 @@ def custody_verify(
         str, typer.Option("--key", help="The log's public key as it was published (64 hex digits).")
     ] = "",
     quick: Annotated[bool, typer.Option("--quick", help="Leave the vault's sealed bytes unread.")] = False,
-    database: Annotated[
-        Path | None,
-        typer.Option("--database", help="Prove the log in this vault.db alone; needs --key, no secret."),
-    ] = None,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Prove the log only, without the vault; needs --key, no secret.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Prove the log and the vault, or name the first bad record or object. Exit code 1 if anything is wrong."""
     published = tuple(checkpoints or ())
     wrong: list[Problem] = []
-    if database is not None and not key:
-        stop("--database needs --key, the log's public key as it was published")
-    if database is not None:
+    if alone and not key:
+        stop("--alone needs --key, the log's public key as it was published")
+    if alone:
         with refusals():
-            proof = prove_log(database, key, published)
+            proof = prove_log(casebook, key, published)
     else:
-        with opened(vault, resume=False) as home:
+        with opened(casebook, vault, resume=False) as home:
             proof, wrong = home.verify(published, key, contents=not quick)
     problems = [*proof.problems, *wrong]
     if json:
@@ -70,13 +70,14 @@ def custody_show(
     object: Annotated[str, typer.Option("--object", help="Only of this object (its address).")] = "",
     kind: Annotated[str, typer.Option("--kind", help="Only of this kind.")] = "",
     after: Annotated[int, typer.Option("--after", min=0, help="Only records with a higher number.")] = 0,
-    vault: Directory = DEFAULT_VAULT,
+    casebook: Where = DEFAULT,
+    vault: Directory = "",
     json: Json = False,
 ) -> None:
     """Show the records, oldest first."""
     if kind and kind not in KINDS:
         stop(f"unknown kind {kind!r}; known are {', '.join(KINDS)}")
-    with opened(vault, resume=False) as home:
+    with opened(casebook, vault, resume=False) as home:
         for record in home.custody.records(after, case=case, object=object, kind=kind):
             if json:
                 print_json(record)
@@ -93,9 +94,9 @@ def custody_show(
 
 
 @custody.command("checkpoint")
-def custody_checkpoint(vault: Directory = DEFAULT_VAULT, json: Json = False) -> None:
+def custody_checkpoint(casebook: Where = DEFAULT, vault: Directory = "", json: Json = False) -> None:
     """Sign the log as it stands now."""
-    with opened(vault) as home:
+    with opened(casebook, vault) as home:
         made = home.custody.checkpoint()
     if json:
         print_json(made)
@@ -108,11 +109,12 @@ def custody_publish(
     to: Annotated[
         Path, typer.Argument(help="A file to append to, somewhere the keeper of the log cannot change.")
     ],
-    vault: Directory = DEFAULT_VAULT,
+    casebook: Where = DEFAULT,
+    vault: Directory = "",
     json: Json = False,
 ) -> None:
     """Sign the log as it stands and append all checkpoints to a file that lacks them."""
-    with opened(vault) as home:
+    with opened(casebook, vault) as home:
         home.custody.checkpoint()
         made = [c for c in home.custody.checkpoints() if isinstance(c, Checkpoint)]
         new, key = publish(to, made), home.custody.public_key

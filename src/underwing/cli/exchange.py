@@ -1,8 +1,8 @@
 """Commands about exchanges: bring the lists of sources into banks, and how the sources do."""
 
 import os
-import time
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,29 +10,14 @@ import typer
 from msgspec import to_builtins
 from rich.progress import Progress as Bar
 
-from underwing.banks.entries import Update
-from underwing.banks.exchanges import (
-    ExchangeError,
-    Health,
-    Progress,
-    Source,
-    Synced,
-    Told,
-    due,
-    next_due,
-    read_health,
-    state,
-    sync,
-    takes_feedback,
-    tell,
-)
-from underwing.banks.feeds import Feed
-from underwing.banks.schema import BankError
-from underwing.banks.store import Store
+from underwing.banks.exchanges import Progress, next_due, state
+from underwing.banks.exchanges.config import Configured, read_config
+from underwing.banks.syncing import Brought, alone, bring, health_of, is_due
 from underwing.cli.common import (
     DEFAULT_BANKS,
     BanksFile,
     Json,
+    err,
     now,
     open_banks,
     out,
@@ -43,7 +28,6 @@ from underwing.cli.common import (
     table_of,
     when,
 )
-from underwing.cli.exchange_config import Configured, make_source, read_config
 
 exchange = typer.Typer(help="Exchanges: bring the lists of sources into banks.", no_args_is_help=True)
 Config = Annotated[
@@ -51,21 +35,6 @@ Config = Annotated[
     typer.Option("--config", help="The file that names the sources (TOML)."),
 ]
 DEFAULT_CONFIG = Path("exchanges.toml")
-
-
-class _Nowhere:
-    """A store that goes on from where another is, and takes nothing."""
-
-    def __init__(self, store: Feed) -> None:
-        self.checkpoint, self.health = store.checkpoint, store.health
-
-    def apply(
-        self, source: str, updates: Sequence[Update], checkpoint: bytes, *, round: int, closes: bool
-    ) -> None:
-        """Take nothing."""
-
-    def note_health(self, source: str, health: bytes) -> None:
-        """Note nothing."""
 
 
 def _chosen(config: Path, names: list[str] | None) -> dict[str, Configured]:
@@ -96,6 +65,8 @@ def exchange_sync(
 ) -> None:
     """Bring what is new at the sources into their banks: what they add matches at once, what they withdraw no more.
 
+    A service does this by itself for the sources that are due (docs/exchanges.md); one process does it at a time.
+
     A sync that was ended, however, goes on where it was. What is sent are requests for lists and, to a source that was
     read to its end and takes it, the feedback noted on its entries: for or against, with the reason.
 
@@ -105,32 +76,28 @@ def exchange_sync(
     failed = False
     with plain_errors():
         chosen = _chosen(config, names)
-        with open_banks(file) as banks, progress_bar(json) as bar:
-            labels = {name: banks.bank(said.bank).bank.label for name, said in chosen.items()}
+        with open_banks(file) as banks, progress_bar(json) as bar, alone(file) as mine:
+            for said in chosen.values():
+                banks.bank(said.bank)
+            if not mine and not dry_run:
+                err.print(
+                    "another process brings lists into these banks now; nothing was done", highlight=False
+                )
+                raise typer.Exit(0 if only_due else 2)
             for name, said in chosen.items():
-                done = _sync_one(banks, bar, name, said, labels[name], only_due, dry_run, feedback)
-                if done is not None:
-                    failed = (
-                        failed or done["error"] is not None or bool((done["feedback"] or {}).get("failed"))
-                    )
-                    _told(done, json)
+                if only_due and not is_due(banks, name, said, now):
+                    continue
+                done = _shown(
+                    bar, name, partial(bring, banks, name, said, now, feedback=feedback, dry_run=dry_run)
+                )
+                failed = failed or bool(done.error) or (done.told is not None and done.told.failed)
+                _told(_body(done, dry_run), json)
     if failed:
         raise typer.Exit(2)
 
 
-def _sync_one(
-    banks: Store,
-    bar: Bar,
-    name: str,
-    said: Configured,
-    label: str,
-    only_due: bool,
-    dry_run: bool,
-    feedback: bool,
-) -> dict[str, Any] | None:
-    """What a sync of one source did, for a line of JSON; None for one whose time has not come."""
-    source: Source[Any] | None = None
-    done, told = Synced(Progress(), Health()), None
+def _shown(bar: Bar, name: str, work: Callable[..., Brought]) -> Brought:
+    """One sync, with its progress on the terminal."""
     task = bar.add_task(name, total=None)
 
     def shown(so_far: Progress) -> None:
@@ -138,30 +105,16 @@ def _sync_one(
         bar.update(task, completed=read, total=None if so_far.left is None else read + so_far.left)
 
     try:
-        store = Feed(banks, said.bank, now)
-        if only_due and not due(read_health(store.health(name)), said.schedule, now()):
-            return None
-        source = make_source(name, said, label)
-        done = sync(source, _Nowhere(store) if dry_run else store, clock=time.time, progress=shown)
-        if feedback and not done.error:
-            told = _tell(source, store, dry_run)
-    except (ExchangeError, BankError) as error:
-        done = Synced(done.progress, done.health, str(error))
+        return work(progress=shown)
     finally:
         bar.remove_task(task)
-        if source is not None:
-            source.close()
-    body: dict[str, Any] = {"source": name, "bank": said.bank, **to_builtins(done.progress)}
+
+
+def _body(done: Brought, dry_run: bool) -> dict[str, Any]:
+    """What a sync did, for a line of JSON."""
+    body: dict[str, Any] = {"source": done.source, "bank": done.bank, **to_builtins(done.progress)}
     body.pop("left")
-    return {**body, "feedback": to_builtins(told), "dry_run": dry_run, "error": done.error or None}
-
-
-def _tell(source: Source[Any], store: Feed, dry_run: bool) -> Told:
-    """Send a source the feedback on its entries; a dry run only counts it."""
-    noted = store.noted(source.name)
-    if dry_run:
-        return Told(taken=takes_feedback(source), left=sum(1 for _ in noted))
-    return tell(source, noted, store.sent)
+    return {**body, "feedback": to_builtins(done.told), "dry_run": dry_run, "error": done.error or None}
 
 
 def _told(done: dict[str, Any], json: bool) -> None:
@@ -208,7 +161,7 @@ def exchange_status(
         chosen = _chosen(config, names)
         with open_banks(file) as banks:
             for name, said in chosen.items():
-                health = read_health(Feed(banks, said.bank, now).health(name))
+                health = health_of(banks, name, said, now)
                 found.append((name, said, health, state(health, said.schedule, now())))
     if json:
         for name, said, health, how in found:

@@ -10,15 +10,15 @@ from typing import TypeVar
 
 from underwing.cli.common import shown_path
 from underwing.cli.workers import LARGEST, Workers, cores, ready, unreadable
-from underwing.media.pool import Job
+from underwing.media.orders import Job, Order
 from underwing.model import MediaHashes
 
 T = TypeVar("T")
 R = TypeVar("R")
 Source = str | bytes
 """A file by its path, or its bytes."""
-Again = Callable[[MediaHashes], bool]
-"""Whether a file must be looked at again in full."""
+Again = Callable[[MediaHashes], Order | None]
+"""How a file must be looked at again, if it must."""
 
 
 def in_order(
@@ -58,16 +58,16 @@ def in_order(
 
 
 def look_at_files(
-    files: list[Path], job: Job = "draft", again: Again = lambda _: False
+    files: list[Path], job: Job = "draft", again: Again = lambda _: None, *, classifier: str = ""
 ) -> Iterator[tuple[str, MediaHashes]]:
     """The files of a command line with their hashes; (name, hashes) in their order.
 
-    What cannot be read, a directory too, has an error and no hashes. A file for which `again` says so is looked at in full.
+    What cannot be read, a directory too, has an error and no hashes. One for which `again` says so is looked at once more.
     """
     if not files:
         return
     sources: dict[int, Source] = {}
-    with Workers(min(len(files), cores())) as workers:
+    with Workers(min(len(files), cores()), classifier) as workers:
 
         def begin(piece: tuple[int, Path]) -> "Future[MediaHashes]":
             number, path = piece
@@ -79,7 +79,8 @@ def look_at_files(
 
         def settle(piece: tuple[int, Path], hashes: MediaHashes) -> "Future[MediaHashes] | None":
             source = sources.pop(piece[0], None)
-            return workers.look(source, "full") if source is not None and again(hashes) else None
+            order = again(hashes) if source is not None else None
+            return None if source is None or order is None else workers.look_again(source, order, hashes)
 
         for (_, path), hashes in in_order(enumerate(files), begin, settle, workers.count * 4):
             yield shown_path(path), hashes

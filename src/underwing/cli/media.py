@@ -10,7 +10,9 @@ from rich.table import Table
 from underwing.cli.common import (
     DEFAULT_BANKS,
     BanksFile,
+    Classifier,
     Json,
+    asked_for,
     escaped,
     open_banks,
     out,
@@ -92,8 +94,12 @@ def _shown(name: str, hashes: MediaHashes, views: bool) -> Table:
     return table
 
 
-def match(files: Files, banks: BanksFile = DEFAULT_BANKS, json: Json = False) -> None:
+def match(
+    files: Files, banks: BanksFile = DEFAULT_BANKS, classifier: Classifier = "", json: Json = False
+) -> None:
     """Look files up in the banks: which entries they match, how, and at what distance.
+
+    A classifier's score is a guess: it changes neither the matches nor the exit code.
 
     Exit codes: 0 nothing matched; 1 something matched; 2 nothing matched, but some files could not be checked (their
     lines say why), or the command could not run.
@@ -102,9 +108,10 @@ def match(files: Files, banks: BanksFile = DEFAULT_BANKS, json: Json = False) ->
     from underwing.cli.looking import look_at_files
 
     matched = failed = 0
+    asked_for(classifier)
     with plain_errors(), open_banks(banks) as store, progress_bar(json) as bar:
         checker = Checker(store, beside=banks)
-        looked = look_at_files(files, again=checker.wants_full)
+        looked = look_at_files(files, "scored", again=checker.second_look, classifier=classifier)
         for name, hashes in bar.track(looked, len(files), description="matching"):
             if hashes.sha256:
                 found = checker.match(hashes)

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from underwing.banks.matching import Matches
 from underwing.cli.common import LEVEL_STYLE, escaped, printable
 from underwing.engine import level_of
-from underwing.model import MediaHashes, MediaMatch, Pdq
+from underwing.model import MediaHashes, MediaMatch, MediaScore, Pdq
 
 FOUND, CLEAR, FAILED = 1, 0, 2
 """Exit codes of `match` and `scan`, as clamscan's: something matched; nothing did; nothing did, but not all was checked."""
@@ -20,7 +20,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """One line of `match --json` and `scan --json`.
 
     `pdq` is null where there is none (videos, files that could not be decoded); the hashes are null where the file could
-    not even be read. `level` is what the engine would say of it: `none` or `review`.
+    not even be read. `level` is what the engine would say of it: `none` or `review`. `score` is there only where a
+    classifier was asked: its guess, null where it gave none, and `unscored` says why.
     """
 
     file: str
@@ -30,6 +31,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     matches: tuple[MediaMatch, ...] = ()
     level: str = "none"
     error: str | None = None
+    score: MediaScore | None | UnsetType = UNSET
+    unscored: str | UnsetType = UNSET
 
 
 def outcome(file: str, hashes: MediaHashes, matches: Matches) -> Outcome:
@@ -38,6 +41,8 @@ def outcome(file: str, hashes: MediaHashes, matches: Matches) -> Outcome:
     return Outcome(
         file=file, sha256=hashes.sha256 or None, md5=hashes.md5 or None, pdq=hashes.pdq, matches=matches.matches,
         level=level_of(matches.matches).name, error=error,
+        score=UNSET if hashes.score is None and hashes.unscored is None else hashes.score,
+        unscored=UNSET if hashes.unscored is None else hashes.unscored,
     )  # fmt: skip
 
 
@@ -59,7 +64,6 @@ def outcome_lines(said: Outcome, more: int = 0) -> Iterator[str]:
         yield f"[{style}] {said.matches[0].label.upper()} [/] {name}"
     elif said.error is not None:
         yield f"[yellow] UNCHECKED [/] {name}  [dim]{escaped(printable(said.error))}[/]"
-        return
     else:
         yield f"[green] clear [/] {name}"
     for match in said.matches:
@@ -69,6 +73,11 @@ def outcome_lines(said: Outcome, more: int = 0) -> Iterator[str]:
         yield f"    [bold]{match.label:<12}[/] {match.signal:<6} distance {match.distance:>2}  {how}{where}  [dim]{entry}[/]"
     if more:
         yield f"    [dim]… and {more} more hits that were not looked at[/]"
+    if isinstance(said.score, MediaScore):
+        guess = f"{said.score.name} {said.score.version} gives {round(100 * said.score.score)} of 100: a guess, no verdict"
+        yield f"    [dim]{escaped(printable(guess))}[/]"
+    elif said.unscored:
+        yield f"    [dim]not scored: {escaped(printable(said.unscored))}[/]"
     if said.matches and said.error is not None:
         yield f"    [yellow]not checked to its end:[/] [dim]{escaped(printable(said.error))}[/]"
 

@@ -19,7 +19,9 @@ from underwing.banks.checker import Checker
 from underwing.cli.common import (
     DEFAULT_BANKS,
     BanksFile,
+    Classifier,
     Json,
+    asked_for,
     err,
     open_banks,
     out,
@@ -44,7 +46,6 @@ from underwing.cli.outcome import (
 )
 from underwing.cli.scan_state import Found, Kept, ScanError, ScanState, default_state, packed, unpacked, walk
 from underwing.cli.workers import MADE_BY, Workers, cores, ready
-from underwing.media.pool import Job
 from underwing.model import MediaHashes
 
 _COMMIT_EVERY = 1.0
@@ -75,6 +76,7 @@ def scan(
         Path, typer.Argument(metavar="DIR", help="The directory; what lies under it is looked at too.")
     ],
     banks: BanksFile = DEFAULT_BANKS,
+    classifier: Classifier = "",
     state: Annotated[
         Path | None,
         typer.Option("--state", help="What is remembered of it (default: in the user's state directory)."),
@@ -104,6 +106,7 @@ def scan(
     Exit codes: 0 nothing matched; 1 something matched; 2 nothing matched, but some files could not be checked, or the
     command could not run; 130 it was ended by Ctrl-C.
     """
+    asked_for(classifier)
     started = time.monotonic()
     tally: Counter[str] = Counter()
     labels: Counter[str] = Counter()
@@ -125,7 +128,7 @@ def scan(
                 known.commit()
                 task = bar.add_task("checking", total=total)
                 shown = everything if everything is not None else json
-                for step in _checked(known, checker, workers or cores(), again):
+                for step in _checked(known, checker, workers or cores(), again, classifier):
                     bar.advance(task)
                     name = shown_path(step.path)
                     said = from_rest(name, step.answer)
@@ -175,42 +178,49 @@ def _note(known: ScanState, bar: Progress, found: Iterator[Found | None]) -> int
     return passed
 
 
-def _checked(known: ScanState, checker: Checker, count: int, again: bool) -> Iterator[Step]:
+def _checked(known: ScanState, checker: Checker, count: int, again: bool, classifier: str) -> Iterator[Step]:
     """Every file in the order of paths, with its answer; what is new is kept before it is handed on."""
     last = time.monotonic()
     looked: set[bytes] = set()
-    with Workers(count) as workers:
-
-        def look(path: bytes, job: Job) -> "Future[MediaHashes | None]":
-            looked.add(path)
-            return workers.look(os.fsdecode(path), job)  # type: ignore[return-value]
+    twice: set[bytes] = set()
+    ways = f"{MADE_BY} {classifier}".rstrip()
+    with Workers(count, classifier) as workers:
 
         def begin(kept: Kept) -> "Future[MediaHashes | None]":
-            usable = kept.made_by == MADE_BY and not again
+            usable = kept.made_by == ways and not again
             if kept.found.problem is not None:
                 return ready(None)
             if usable and kept.answer is not None and kept.banks == checker.fingerprint():
                 return ready(None)
             if usable and kept.hashes is not None:
                 return ready(unpacked(kept.hashes))
-            return look(kept.found.path, "draft")
+            looked.add(kept.found.path)
+            return workers.look(os.fsdecode(kept.found.path), "scored")  # type: ignore[return-value]
 
         def settle(kept: Kept, hashes: MediaHashes | None) -> "Future[MediaHashes | None] | None":
-            wanted = hashes is not None and checker.wants_full(hashes)
-            return look(kept.found.path, "full") if wanted else None
+            path = kept.found.path
+            order = checker.second_look(hashes) if hashes is not None and path not in twice else None
+            if hashes is None or order is None:
+                return None
+            looked.add(path)
+            twice.add(path)
+            return workers.look_again(os.fsdecode(path), order, hashes)  # type: ignore[return-value]
 
         for kept, hashes in in_order(known.pages(), begin, settle, count * 8):
             path = kept.found.path
             fresh = path in looked
             looked.discard(path)
-            step = Step(path, _answer(known, checker, kept, hashes, fresh), fresh)
+            twice.discard(path)
+            step = Step(path, _answer(known, checker, kept, hashes, fresh, ways), fresh)
             if fresh or time.monotonic() - last > _COMMIT_EVERY:
                 known.commit()
                 last = time.monotonic()
             yield step
 
 
-def _answer(known: ScanState, checker: Checker, kept: Kept, hashes: MediaHashes | None, fresh: bool) -> bytes:
+def _answer(
+    known: ScanState, checker: Checker, kept: Kept, hashes: MediaHashes | None, fresh: bool, ways: str
+) -> bytes:
     """What is said of a file, as JSON without its name; kept, unless it may be another one next time."""
     path, name = kept.found.path, shown_path(kept.found.path)
     if kept.found.problem is not None:
@@ -222,7 +232,7 @@ def _answer(known: ScanState, checker: Checker, kept: Kept, hashes: MediaHashes 
         return json_rest(unread(name, hashes.error or ""))
     banks = checker.fingerprint()
     answer = json_rest(outcome(name, hashes, checker.match(hashes)))
-    made_by = MADE_BY if not fresh or _is_same(kept.found) else ""
+    made_by = ways if not fresh or _is_same(kept.found) else ""
     known.keep(path, made_by, packed(hashes) if fresh else None, banks, answer)
     return answer
 

@@ -36,6 +36,10 @@ def serve(
         str | None, typer.Option(help="A policy that only tells what it would have done.")
     ] = None,
     durability: Annotated[str | None, typer.Option(help="full (default) or normal.")] = None,
+    classifier: Annotated[
+        str | None,
+        typer.Option(help="Score pictures and videos, as a hint for the policy: open-nsfw (default: none)."),
+    ] = None,
 ) -> None:
     """Run the service. Every other setting is an environment variable (docs/settings.md)."""
     try:
@@ -47,6 +51,7 @@ def serve(
             policy=policy,
             shadow=shadow,
             durability=durability,
+            classifier=classifier,
         )
     except SettingsError as error:
         stop(str(error))
@@ -105,8 +110,8 @@ def _run(service: Service, problem: list[BaseException]) -> None:
 
 
 def _invited(service: Service, address: str) -> str:
-    """The address of the page with a sign-in that works once."""
-    return f"{address}/?key={service.app.invite()}"
+    """The address of the console with a sign-in that works once."""
+    return address + service.app.welcome()
 
 
 def demo_conversations() -> Iterator[Conversation]:

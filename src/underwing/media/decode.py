@@ -22,7 +22,7 @@ import numpy as np
 import pillow_heif
 from msgspec import Struct
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from underwing.media.pdq import (
     NO_HASH,
@@ -172,10 +172,47 @@ def frames(data: bytes, media_type: str) -> Iterator[tuple[float, float, Picture
                 raise Undecodable(
                     f"more than {MAX_FRAMES} frames, or {MAX_FRAME_PIXELS} pixels in all frames"
                 )
-            picture = next(_pictures(image, image.size, FULL))
+            picture = next(_pictures(image, image.size, FULL, again=True))
             until = at + (float(image.info.get("duration") or 0) / 1000 or _UNTIMED)
             yield at, until, picture
             at = until
+
+
+def small_pictures(data: bytes, media_type: str, side: int, most: int) -> Iterator[NDArray[np.uint8]]:
+    """A picture as it is shown, on white and scaled down, RGB: height × width × 3, the longer side at most `side` pixels.
+
+    Of an animation up to `most` frames, spread evenly over it. Raises `Undecodable`.
+    """
+    with _opened(data, media_type) as image:
+        if image.format in ("JPEG", "MPO"):
+            image.draft("RGB", (side, side))
+        count = min(getattr(image, "n_frames", 1), MAX_FRAMES)
+        for number in range(0, count, max(1, -(-count // most))):
+            if count > 1:
+                image.seek(number)
+            if not 0 < image.width * image.height <= MAX_PIXELS:
+                raise Undecodable(f"{image.width} × {image.height} pixels; at most {MAX_PIXELS} are decoded")
+            yield _small_rgb(image, side)
+
+
+def _small_rgb(image: Image.Image, side: int) -> NDArray[np.uint8]:
+    """Reduced before anything is converted, so that a large picture is held once."""
+    factor = max(1, max(image.size) // side)
+    image.load()
+    scale = _scale(image)
+    if scale:
+        numbers = np.nan_to_num(np.asarray(image)[::factor, ::factor].astype(np.float32))
+        small = Image.fromarray(np.clip(numbers / np.float32(scale), 0, 255).astype(np.uint8))
+    else:
+        see_through = image.has_transparency_data
+        if image.mode in ("1", "P", "PA") or (see_through and image.mode != "RGBA"):
+            image = image.convert("RGBA" if see_through else "RGB")
+        small = image.reduce(factor).convert("RGBA" if see_through else "RGB")
+    small.thumbnail((side, side), Image.Resampling.BOX)
+    small = ImageOps.exif_transpose(small)
+    if small.mode == "RGBA":
+        small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small)
+    return np.asarray(small.convert("RGB"), np.uint8)
 
 
 def _found(image: Image.Image, number: int) -> bool:
@@ -209,7 +246,10 @@ def _opened(data: bytes, media_type: str) -> Iterator[Image.Image]:
         raise Undecodable(f"cannot be decoded: {str(error)[:200] or type(error).__name__}") from error
 
 
-def _pictures(image: Image.Image, whole: tuple[int, int], profile: Profile) -> Iterator[Picture]:
+def _pictures(
+    image: Image.Image, whole: tuple[int, int], profile: Profile, *, again: bool = False
+) -> Iterator[Picture]:
+    """What is shown of an image; unless it is needed `again`, it is let go before the last of it is given."""
     if not 0 < image.width * image.height <= MAX_PIXELS:
         raise Undecodable(f"{image.width} × {image.height} pixels; at most {MAX_PIXELS} are decoded")
     image.load()

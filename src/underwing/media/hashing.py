@@ -6,6 +6,7 @@ not trust the bytes calls them through `Pool`.
 """
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
@@ -23,7 +24,8 @@ from underwing.media.decode import (
 from underwing.media.pdq import ORIENTATIONS
 from underwing.media.sniff import VIDEOS, sniff
 from underwing.media.variants import bank_variants, layers
-from underwing.media.video import DENSE, look_video
+from underwing.media.video import DENSE, Seen, look_video
+from underwing.media.windows import Windows
 from underwing.model.media import PDQ_DISTANCE, PDQ_QUALITY, Frame, MediaHashes, View
 
 QUALITY_MARGIN = 8
@@ -41,16 +43,25 @@ def exact_hashes(data: bytes) -> MediaHashes:
     )
 
 
-def look(data: bytes, profile: Profile = DRAFT) -> MediaHashes:
+def look(
+    data: bytes, profile: Profile = DRAFT, *, long_video: float = math.inf, seen: Seen | None = None
+) -> MediaHashes:
     """All hashes of a file that is asked about.
 
     A picture has views in eight orientations, of itself and of what remains without its borders; a transparent one also
-    on black and opaque. An animation has its first frame as a picture, and all its frames; a video a frame a second.
+    on black and opaque. An animation has its first frame as a picture, and all its frames; a video a frame a second,
+    one of more than `long_video` seconds its keyframes. `seen` is shown each frame of a video.
     """
     known = exact_hashes(data)
     if known.type in VIDEOS:
-        return look_video(data, known=known)
+        return look_video(data, known=known, long_video=long_video, seen=seen)
     return _look(data, known, profile, banked=False)
+
+
+def look_closer(data: bytes, windows: Windows, most: float = math.inf) -> MediaHashes:
+    """The frames of these seconds of a video, of `most` seconds at the most: see `orders.joined`."""
+    known = exact_hashes(data)
+    return look_video(data, windows=windows, known=known, long_video=most)
 
 
 def look_to_bank(data: bytes) -> MediaHashes:
@@ -87,6 +98,8 @@ def _look(data: bytes, known: MediaHashes, profile: Profile, banked: bool) -> Me
             del picture  # before the next one is made
     except Undecodable as error:
         return replace(exact, error=str(error))
+    except MemoryError:
+        return replace(exact, error="needs more memory than there is for a picture")
     known = replace(known, views=_distinct(views))
     if alone:
         return known
@@ -109,6 +122,7 @@ def _views(picture: Picture, banked: bool) -> Iterator[View]:
     if banked:
         for how, variant in bank_variants(picture):
             yield from _turned(variant, (*ground, how), banked)
+            del variant  # before the next one is made
 
 
 def _turned(picture: Picture, steps: tuple[str, ...], banked: bool) -> Iterator[View]:

@@ -17,23 +17,24 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from underwing.media.hashing import exact_hashes
-from underwing.media.worker import JOBS, LENGTH, allowed
+from underwing.media.orders import Job, Order, Terms
+from underwing.media.still import Still, Wish
+from underwing.media.worker import LENGTH, allowed
 from underwing.model.media import MediaHashes
 
-Job = Literal["draft", "full", "bank"]
-_LETTER = dict(zip(("draft", "full", "bank"), JOBS, strict=True))
 R = TypeVar("R")
-_Then = Callable[[MediaHashes], R]
 _READY_WITHIN = 300.0
 """Seconds; a first start compiles the machine code."""
 _SIGXCPU: Final = 24
+_DIES_WITHIN: Final = 5.0
+"""Seconds for a process that closed its pipe to be gone."""
 
 
 class Bounds(Struct, frozen=True):
@@ -52,6 +53,9 @@ class Bounds(Struct, frozen=True):
     """Seconds of the clock for a file of less than a MiB."""
     seconds_a_mib: float = 3.0
     """Further seconds of the clock for each whole MiB: more than of the processor, as other workers want it too."""
+    long_video: float = 600.0
+    """Seconds of a video from which on it is looked at by its keyframes, and again where these come near something known:
+    so many seconds again at the most. Ten minutes of 720p, each second, take about 15 s of one core."""
 
     def processor_for(self, size: int) -> int:
         """Seconds of processor time for a file of so many bytes."""
@@ -65,11 +69,23 @@ class Bounds(Struct, frozen=True):
 class Pool:
     """Workers that look at files. Close it, or use it as a context, so that they end."""
 
-    def __init__(self, workers: int | None = None, bounds: Bounds | None = None) -> None:
+    def __init__(
+        self, workers: int | None = None, bounds: Bounds | None = None, *, classifier: str = ""
+    ) -> None:
+        """`classifier` is the name of one that scores what is looked at by a job `scored`; see `classifier.py`."""
         self.bounds = bounds or Bounds()
+        self._terms = Terms(
+            memory=self.bounds.memory,
+            processor_seconds=self.bounds.processor_seconds,
+            processor_seconds_a_mib=self.bounds.processor_seconds_a_mib,
+            long_video=self.bounds.long_video,
+            classifier=classifier,
+        )
         self.deaths = 0
         """Workers that died, or were ended, over a file."""
-        self._jobs: queue.SimpleQueue[tuple[bytes, Job, _Then[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[bytes, Order, Callable[[Any], Any], Future[Any]] | None] = (
+            queue.SimpleQueue()
+        )
         self._processes: list[subprocess.Popen[bytes]] = []
         self._closed = False
         self._lock = threading.Lock()
@@ -80,22 +96,28 @@ class Pool:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, data: bytes, job: Job = "draft") -> Future[MediaHashes]:
-        """All hashes of a file, later: by the reduced profile, in full, or to bank it. Raises nothing but `RuntimeError`
-        when the pool is closed."""
+    def submit(self, data: bytes, job: Job | Order = "draft") -> Future[MediaHashes]:
+        """All hashes of a file, later. Raises nothing but `RuntimeError` when the pool is closed."""
         return self.submit_then(data, job, lambda found: found)
 
-    def submit_then(self, data: bytes, job: Job, then: "_Then[R]") -> Future[R]:
+    def submit_then(self, data: bytes, job: Job | Order, then: Callable[[MediaHashes], R]) -> Future[R]:
         """What `then` makes of the hashes of a file, later. It runs in the thread that took them from the worker, which
-        does nothing else meanwhile; what it raises is raised by the future."""
+        does nothing else meanwhile; what it raises is raised by the future. Raises as `submit` does."""
+        return self._hand_in(data, job if isinstance(job, Order) else Order(job), then)
+
+    def still(self, data: bytes, wish: Wish) -> Future[Still]:
+        """A small still of a file, later. Raises as `submit` does."""
+        return self._hand_in(data, Order("still", still=wish), lambda found: found)
+
+    def _hand_in(self, data: bytes, order: Order, then: Callable[[Any], R]) -> Future[R]:
         with self._lock:
             if self._closed:
                 raise RuntimeError("the pool is closed")
             future: Future[R] = Future()
-            self._jobs.put((data, job, then, future))
+            self._jobs.put((data, order, then, future))
         return future
 
-    def look(self, data: bytes, job: Job = "draft") -> MediaHashes:
+    def look(self, data: bytes, job: Job | Order = "draft") -> MediaHashes:
         """All hashes of a file, waited for."""
         return self.submit(data, job).result()
 
@@ -126,15 +148,15 @@ class Pool:
     def _serve(self) -> None:
         worker = self._start()
         while (task := self._jobs.get()) is not None:
-            data, job, then, future = task
+            data, order, then, future = task
             if not future.set_running_or_notify_cancel():
                 continue
             try:
                 if len(data) > self.bounds.size:
                     error = f"{len(data)} bytes; at most {self.bounds.size} are looked at"
-                    found = replace(exact_hashes(data), error=error)
+                    found = _unseen(data, order, error)
                 else:
-                    found, worker = self._ask(worker, data, job)
+                    found, worker = self._ask(worker, data, order)
                 answer = then(found)
             except BaseException as error:
                 future.set_exception(error)
@@ -144,7 +166,7 @@ class Pool:
             del task, data, then, future
         worker.end()
 
-    def _ask(self, worker: "_Worker", data: bytes, job: Job) -> tuple[MediaHashes, "_Worker"]:
+    def _ask(self, worker: "_Worker", data: bytes, order: Order) -> tuple[MediaHashes | Still, "_Worker"]:
         """The answer, and the worker for the next file."""
         if worker.process.poll() is not None:  # it died while it had nothing to do: no fault of this file
             with self._lock:
@@ -152,18 +174,23 @@ class Pool:
             worker.end()
             worker = self._start()
         try:
-            return worker.ask(data, job), worker
+            return worker.ask(data, order), worker
         except _Died as died:
             with self._lock:
                 self.deaths += 1
                 self._processes.remove(worker.process)
-            return replace(exact_hashes(data), error=str(died)), self._start()
+            return _unseen(data, order, str(died)), self._start()
 
     def _start(self) -> "_Worker":
-        worker = _Worker(self.bounds)
+        worker = _Worker(self.bounds, self._terms)
         with self._lock:
             self._processes.append(worker.process)
         return worker
+
+
+def _unseen(data: bytes, order: Order, error: str) -> MediaHashes | Still:
+    """The answer about a file that could not be looked at."""
+    return Still(error=error) if order.job == "still" else replace(exact_hashes(data), error=error)
 
 
 class _Died(Exception):
@@ -173,18 +200,11 @@ class _Died(Exception):
 class _Worker:
     """One process; it starts at once, and is waited for when it is first asked."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, terms: Terms) -> None:
         self.bounds = bounds
         self.ready = False
-        self.process = subprocess.Popen(  # noqa: S603  (our own module, and three numbers)
-            [
-                sys.executable,
-                "-m",
-                "underwing.media.worker",
-                str(bounds.memory),
-                str(bounds.processor_seconds),
-                str(bounds.processor_seconds_a_mib),
-            ],
+        self.process = subprocess.Popen(  # noqa: S603  (our own module, and an operator's own terms)
+            [sys.executable, "-m", "underwing.media.worker", msgspec.json.encode(terms).decode()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -193,13 +213,16 @@ class _Worker:
         )
         self.deadline = _Deadline(self.process.kill)
 
-    def ask(self, data: bytes, job: Job) -> MediaHashes:
-        """What the process says of a file. Raises `_Died`."""
+    def ask(self, data: bytes, order: Order) -> MediaHashes | Still:
+        """What the process says of a file, or the still of it. Raises `_Died`."""
         if not self.ready:
             self._exchange(b"", _READY_WITHIN, 0)
             self.ready = True
-        request = b"".join((len(data).to_bytes(LENGTH), _LETTER[job], data))
+        asked = msgspec.msgpack.encode(order)
+        request = b"".join((len(asked).to_bytes(LENGTH), asked, len(data).to_bytes(LENGTH), data))
         answer = self._exchange(request, self.bounds.clock_for(len(data)), len(data))
+        if order.job == "still":
+            return msgspec.msgpack.decode(answer, type=Still)
         return msgspec.msgpack.decode(answer, type=MediaHashes)
 
     def _exchange(self, request: bytes, seconds: float, size: int) -> bytes:
@@ -209,10 +232,12 @@ class _Worker:
         try:
             answer = self._pipe(request)
         except OSError:
-            pass
+            pass  # a broken pipe: the process is gone, and what is told of it below says how
         finally:
             self.deadline.lift()
             if answer is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(_DIES_WITHIN)  # killed while it dies, it would not tell of what it died
                 self.end()
         if answer is None:
             raise _Died(self._why(size, seconds if self.deadline.passed else None))

@@ -12,15 +12,19 @@ Three profiles, versioned because they are part of what a hash says:
 - `keyframes-1`: keyframes only, at least a second apart: a quick look that a known clip rarely escapes, as encoders put
   keyframes at cuts. A video whose keyframes lie more than 12 s apart is looked at as in `vpdq-1s`, and says so.
 
+A long video is looked at by its keyframes first, and each second where one of them came near something known. Both together
+are `keyframes-1+vpdq-1s`; `MediaHashes.closer` says which seconds.
+
 Source: Facebook, "The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm", 2019; ThreatExchange, `vpdq`.
 """
 
 import hashlib
 import io
+import math
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
-from typing import BinaryIO, Final, Literal, cast
+from typing import BinaryIO, Final, Literal, TypeVar, cast
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -31,11 +35,14 @@ from underwing.media.pdq import pdq
 from underwing.media.sampling import luma_of
 from underwing.media.sniff import sniff
 from underwing.media.video_frames import STEP, StarvedError, Track, UnreadableVideo, VideoLimits, opened
+from underwing.media.windows import Windows, length_of, shortened, united
 from underwing.model.media import PDQ_QUALITY, Frame, MediaHashes
 
 EVERY_SECOND: Final = "vpdq-1s"
 KEYFRAMES: Final = "keyframes-1"
 DENSE: Final = "dense-1"
+CONFIRMED: Final = "keyframes-1+vpdq-1s"
+"""Of what is joined of a look at the keyframes and a closer one."""
 VideoProfile = Literal["vpdq-1s", "keyframes-1", "dense-1"]
 
 FARTHEST_KEYFRAMES = 12.0
@@ -46,42 +53,61 @@ _HOLE = 3.0
 _SHORT = 0.05
 """The part of the length a file declares that may be missing at its end; a second may be, in any case."""
 _CHUNK = 1 << 20
-_WINDOWS = 16
 DEFAULT_LIMITS = VideoLimits()
+T = TypeVar("T", bound=np.generic)
+Seen = Callable[[float, VideoFrame], None]
+"""Is shown each frame that is hashed, and its second."""
+
+
+class _LongError(Exception):
+    """A video is longer than what is looked at each second."""
 
 
 def look_video(
     data: bytes | BinaryIO,
     *,
     profile: VideoProfile = EVERY_SECOND,
-    windows: tuple[tuple[float, float], ...] = (),
+    windows: Windows = (),
+    long_video: float = math.inf,
     limits: VideoLimits = DEFAULT_LIMITS,
     known: MediaHashes | None = None,
+    seen: Seen | None = None,
 ) -> MediaHashes:
     """Hash a video: its bytes, and its frames by the profile.
 
     `data` is the whole file, or one that is open for reading and seekable. `windows` (from, to in seconds) asks for these
-    parts only, each second. `known` holds the exact hashes and the type, if they were made already. Frames of a low
-    quality are in the result and count as seen; they are not to be compared. What cannot be checked has an `error`; the
-    frames found up to there are given nevertheless. Raises nothing for what the bytes hold.
+    parts only, each second. A video of more than `long_video` seconds is not looked at each second but by its keyframes,
+    and no more than so many seconds of windows. `known` holds the exact hashes and the type, if they were made already.
+    Frames of a low quality are in the result and count as seen; they are not to be compared. What cannot be checked has an
+    `error`; the frames found up to there are given nevertheless. Raises nothing for what the bytes hold.
     """
     file = io.BytesIO(data) if isinstance(data, bytes) else data
     hashes = replace(known or _exact(file), profile=profile)
     if hashes.size == 0:
         return replace(hashes, error="empty file")
     if windows:
-        return _at(file, hashes, limits, windows)
-    if profile == KEYFRAMES:
-        quick = _look(file, hashes, limits, quick=True)
-        if _widest(quick) <= FARTHEST_KEYFRAMES:
-            return quick
+        return _at(file, hashes, limits, windows, long_video)
     if profile == DENSE:
         return _look(file, hashes, limits, step=_DENSE_STEP, sparing=False)
-    hashes = replace(hashes, profile=EVERY_SECOND)
+    if profile == EVERY_SECOND:
+        try:
+            return _each_second(file, hashes, limits, long_video, seen)
+        except _LongError:
+            pass  # its keyframes, then
+    quick = _look(file, replace(hashes, profile=KEYFRAMES), limits, quick=True, seen=seen)
+    if _widest(quick) <= FARTHEST_KEYFRAMES:
+        return quick
+    return _each_second(file, replace(hashes, profile=EVERY_SECOND), limits, math.inf, seen)
+
+
+def _each_second(
+    file: BinaryIO, hashes: MediaHashes, limits: VideoLimits, long_video: float, seen: Seen | None
+) -> MediaHashes:
+    """The whole video, a frame each second. Raises `_LongError` for one of more than `long_video` seconds."""
     try:
-        return _look(file, hashes, limits)
+        return _look(file, hashes, limits, long_video=long_video, seen=seen)
     except StarvedError:
-        return _look(file, hashes, limits, sparing=False)
+        return _look(file, hashes, limits, sparing=False, long_video=long_video, seen=seen)
 
 
 def _exact(file: BinaryIO) -> MediaHashes:
@@ -107,14 +133,19 @@ def _look(
     quick: bool = False,
     step: float = STEP,
     sparing: bool = True,
+    long_video: float = math.inf,
+    seen: Seen | None = None,
 ) -> MediaHashes:
-    """The whole video. Raises `StarvedError` when sparing frames went too far."""
+    """The whole video. Raises `StarvedError` when sparing frames went too far, `_LongError` when it is too long."""
     frames: list[Frame] = []
     file.seek(0)
     try:
         with opened(file, limits) as track:
+            if (track.declared or 0.0) > long_video:
+                raise _LongError
             hashes = replace(hashes, width=track.width, height=track.height)
-            _gather(track.keyframes() if quick else track.sampled(step=step, sparing=sparing), frames, limits)
+            shown = track.keyframes() if quick else track.sampled(step=step, sparing=sparing)
+            _gather(shown, frames, limits, long_video, seen)
             error = _missing(track, frames, quick=quick)
             hashes = replace(hashes, duration=track.end)
     except UnreadableVideo as unreadable:
@@ -123,42 +154,45 @@ def _look(
 
 
 def _at(
-    file: BinaryIO, hashes: MediaHashes, limits: VideoLimits, windows: tuple[tuple[float, float], ...]
+    file: BinaryIO, hashes: MediaHashes, limits: VideoLimits, windows: Windows, most: float
 ) -> MediaHashes:
-    """Only these seconds of the video, no frame passed over."""
+    """Only these seconds of the video, no frame passed over; `most` seconds of them, and an error if they are more."""
     frames: list[Frame] = []
     error = None
+    apart = united(windows, gap=STEP)
+    chosen = shortened(apart, most)
     try:
-        for window in _apart(windows):
+        for window in chosen:
             file.seek(0)
             with opened(file, limits) as track:
                 hashes = replace(hashes, width=track.width, height=track.height)
                 _gather(track.sampled(sparing=False, window=window), frames, limits)
         if not frames:
             error = "no frame there"
+        elif chosen != apart:
+            error = f"{length_of(apart):.0f} s of it were to be looked at closely; {most:.0f} s were"
     except UnreadableVideo as unreadable:
         error = str(unreadable)
-    return replace(hashes, profile=EVERY_SECOND, frames=tuple(frames), error=error)
+    return replace(hashes, profile=EVERY_SECOND, frames=tuple(frames), closer=chosen, error=error)
 
 
-def _apart(windows: tuple[tuple[float, float], ...]) -> list[tuple[float, float]]:
-    """The windows in their order, those that overlap made one, `_WINDOWS` at the most."""
-    apart: list[tuple[float, float]] = []
-    for start, end in sorted(windows):
-        if apart and (start <= apart[-1][1] + 1.0 or len(apart) == _WINDOWS):
-            apart[-1] = (apart[-1][0], max(end, apart[-1][1]))
-        else:
-            apart.append((start, end))
-    return apart
-
-
-def _gather(shown: Iterable[tuple[float, VideoFrame]], frames: list[Frame], limits: VideoLimits) -> None:
+def _gather(
+    shown: Iterable[tuple[float, VideoFrame]],
+    frames: list[Frame],
+    limits: VideoLimits,
+    long_video: float = math.inf,
+    seen: Seen | None = None,
+) -> None:
     for at, frame in shown:
+        if at > long_video:
+            raise _LongError
         if len(frames) == limits.frames:
             raise UnreadableVideo(
                 f"longer than {limits.frames} frames looked at; not checked after {at:.1f} s"
             )
-        frames.append(Frame(at=at, pdq=pdq(_luma(frame))))
+        frames.append(Frame(at=at, pdq=pdq(luma_of_frame(frame))))
+        if seen is not None:
+            seen(at, frame)
 
 
 def _missing(track: Track, frames: list[Frame], *, quick: bool) -> str | None:
@@ -188,22 +222,25 @@ def _widest(hashes: MediaHashes) -> float:
     return max(b - a for a, b in pairwise(times)) if hashes.frames else float("inf")
 
 
-def _luma(frame: VideoFrame) -> NDArray[np.float32]:
+def luma_of_frame(frame: VideoFrame) -> NDArray[np.float32]:
     """The luma of a frame the way round it is shown: through RGB, as the reference does, whatever its pixel format."""
     pixels = np.asarray(frame.reformat(format="rgb24", threads=1).to_ndarray(), np.uint8)
-    return _upright(luma_of(pixels), frame)
+    return upright(luma_of(pixels), frame)
 
 
-def _upright(luma: NDArray[np.float32], frame: VideoFrame) -> NDArray[np.float32]:
-    """Turn and mirror by the display matrix: (x, y) is shown at (ax + cy, bx + dy). Quarter turns are as near as it gets."""
+def upright(picture: NDArray[T], frame: VideoFrame) -> NDArray[T]:
+    """Turn and mirror rows × columns by the display matrix: (x, y) is shown at (ax + cy, bx + dy).
+
+    Quarter turns are as near as it gets.
+    """
     try:
         matrix = struct.unpack(
             "=9i", bytes(cast("Mapping[str, bytes]", frame.side_data)["DISPLAYMATRIX"])[:36]
         )
     except (KeyError, struct.error):
-        return luma
+        return picture
     a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
     across, down = (a, d) if abs(a) >= abs(b) else (c, b)
     if abs(a) < abs(b):
-        luma = luma.T
-    return luma[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
+        picture = picture.swapaxes(0, 1)
+    return picture[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]

@@ -1,27 +1,29 @@
-"""The process that looks at bytes nobody trusts, and may die of them: `python -m underwing.media.worker MEMORY CPU MORE`.
+"""The process that looks at bytes nobody trusts, and may die of them: `python -m underwing.media.worker TERMS`.
 
-It reads jobs from its standard input and answers on its standard output: a length of eight bytes, then one byte that
-names the job (of an answer: none), then the bytes. It says it is ready by an empty answer. MEMORY is how many bytes of
-address space it may take above what it has when it is ready (interpreter, machine code and decoders loaded), CPU the
-seconds of processor time a job may take and MORE the further ones for each MiB of it; past that the system ends it.
+It reads jobs from its standard input: the length of an `Order` in eight bytes, the order (msgpack), the length of the file
+in eight bytes, the file. It answers each on its standard output, a length and `MediaHashes`, and says that it is ready by an
+empty answer. TERMS is `Terms` as JSON: how many bytes of address space it may take above what it has when it is ready
+(interpreter, machine code, decoders and the classifier loaded), the seconds of processor time a job may take and the further
+ones for each MiB of it; past that the system ends it.
 """
 
 import gc
 import os
 import sys
 from collections.abc import Callable
-from typing import BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import msgspec
 
+from underwing.media.orders import Job, Order, Terms
 from underwing.media.start_up import give_back
 from underwing.model.media import MediaHashes
 
+if TYPE_CHECKING:
+    from underwing.media.still import Still
+
 LENGTH = 8
-JOBS = (b"d", b"f", b"b")
-"""Look at it by the reduced profile; by the full one; look at it to bank it."""
-
-
+Looks = dict[Job, Callable[[bytes, Order], "MediaHashes | Still"]]
 S = TypeVar("S", int, float)
 
 
@@ -32,32 +34,49 @@ def allowed(seconds: S, each_mib: S, size: int) -> S:
 
 def main(arguments: list[str]) -> int:
     """Work until the input ends."""
-    memory, seconds, each_mib = (int(argument) for argument in arguments)
+    terms = msgspec.json.decode(arguments[0], type=Terms)
     answers = _own_output()
-    looks = _looks()
+    looks = _looks(terms)
     _warm_up(looks)
     give_back()
-    limit_processor_time = _limits(memory)
+    limit_processor_time = _limits(terms.memory)
     _send(answers, b"")
-    while head := sys.stdin.buffer.read(LENGTH + 1):
-        data = sys.stdin.buffer.read(int.from_bytes(head[:LENGTH]))
-        limit_processor_time(allowed(seconds, each_mib, len(data)))
-        found = looks[head[LENGTH:]](data)
+    orders = msgspec.msgpack.Decoder(Order)
+    while (asked := _received()) is not None:
+        order, data = orders.decode(asked), _received() or b""
+        limit_processor_time(allowed(terms.processor_seconds, terms.processor_seconds_a_mib, len(data)))
+        found = looks[order.job](data, order)
         _send(answers, msgspec.msgpack.encode(found))
-        if found.frames:
+        if isinstance(found, MediaHashes) and found.frames:
             gc.collect()  # a video's decoder hangs in a cycle, with all its pictures
     return 0
 
 
-def _looks() -> dict[bytes, Callable[[bytes], MediaHashes]]:
-    from underwing.media.decode import DRAFT, FULL
-    from underwing.media.hashing import look, look_to_bank
+def _looks(terms: Terms) -> Looks:
+    from underwing.media.decode import FULL
+    from underwing.media.hashing import look, look_closer, look_to_bank
+    from underwing.media.still import Wish, still
 
-    one_by_one = (lambda data: look(data, DRAFT), lambda data: look(data, FULL), look_to_bank)
-    return dict(zip(JOBS, one_by_one, strict=True))
+    def draft(data: bytes, _: Order) -> MediaHashes:
+        return look(data, long_video=terms.long_video)
+
+    looks: Looks = {
+        "draft": draft,
+        "scored": draft,
+        "full": lambda data, _: look(data, FULL),
+        "bank": lambda data, _: look_to_bank(data),
+        "closer": lambda data, order: look_closer(data, order.windows, terms.long_video),
+        "still": lambda data, order: still(data, order.still or Wish()),
+    }
+    if terms.classifier:
+        from underwing.media.scoring import Scorer
+
+        scorer = Scorer(terms.classifier)
+        looks["scored"] = lambda data, _: scorer.look(data, terms.long_video)
+    return looks
 
 
-def _warm_up(looks: dict[bytes, Callable[[bytes], MediaHashes]]) -> None:
+def _warm_up(looks: Looks) -> None:
     """Load every decoder and all machine code, so that neither counts as a job's."""
     import io
 
@@ -70,8 +89,8 @@ def _warm_up(looks: dict[bytes, Callable[[bytes], MediaHashes]]) -> None:
     for form in ("PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "HEIF", "JPEG"):
         out = io.BytesIO()
         pattern.resize((1040, 1040) if form == "JPEG" else (64, 48)).save(out, form)
-        for look in looks.values():
-            look(out.getvalue())
+        for job in ("scored", "full", "bank"):
+            looks[job](out.getvalue(), Order())
 
 
 def _limits(memory: int) -> Callable[[int], None]:
@@ -101,6 +120,12 @@ def _own_output() -> BinaryIO:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return answers
+
+
+def _received() -> bytes | None:
+    """What comes next, behind its length; None when the input has ended."""
+    head = sys.stdin.buffer.read(LENGTH)
+    return sys.stdin.buffer.read(int.from_bytes(head)) if len(head) == LENGTH else None
 
 
 def _send(answers: BinaryIO, body: bytes) -> None:

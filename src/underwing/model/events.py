@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from underwing.model.media import MediaMatch
+from underwing.model.media import MediaMatch, MediaScore
 
 SCHEMA_VERSION = 1
 
@@ -90,7 +90,8 @@ class Media(_Event, tag="media", frozen=True, gc=False, kw_only=True):
     """A picture or a video was sent, and what became of its check (see `state`).
 
     `sha256` names the bytes that were checked, `error` says why they could not be, `matches` are the banks' entries
-    that they matched. Without all three only the fact is known.
+    that they matched. Without all three only the fact is known. `score` is a classifier's guess, where one was asked; it
+    changes nothing of the state.
     """
 
     id: Id
@@ -102,6 +103,7 @@ class Media(_Event, tag="media", frozen=True, gc=False, kw_only=True):
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
     error: Annotated[str, Meta(max_length=500)] | None = None
     matches: Annotated[list[MediaMatch], Meta(max_length=100)] = []
+    score: MediaScore | None = None
 
     @property
     def state(self) -> Literal["match", "unchecked", "clear", "unknown"]:
@@ -123,4 +125,20 @@ class Stream(_Event, tag="stream", frozen=True, gc=False, kw_only=True):
     state: Literal["started", "ended"]
 
 
-Event = Message | Account | ContactRequest | Block | UserReport | Media | Stream
+class Correction(_Event, tag="correction", frozen=True, gc=False, kw_only=True):
+    """A person found that what was decided about `from` was wrong: the evidence of these events, up to `until`, goes.
+
+    Only the casebook makes it (an appeal that was reversed). `to` is the account that was addressed, `room` the
+    conversation where it was one of many; `until` is the time of the newest of `events`.
+    """
+
+    id: Id
+    at: At
+    sender: Id = field(name="from")
+    to: Id | None = None
+    room: Id | None = None
+    events: Annotated[list[Id], Meta(max_length=1_000)]
+    until: At
+
+
+Event = Message | Account | ContactRequest | Block | UserReport | Media | Stream | Correction

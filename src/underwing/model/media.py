@@ -60,13 +60,31 @@ class Frame(Struct, frozen=True):
     pdq: Pdq
 
 
+class MediaScore(Struct, frozen=True, kw_only=True):
+    """What a classifier says of a picture or a video: a guess, of what to look at first, and never a verdict.
+
+    `score` is 0 to 1, of a video or an animation the highest of the frames that were scored; scores of different names or
+    versions cannot be compared. `meaning` says in a sentence what a high score stands for.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    version: Annotated[str, Meta(max_length=64)]
+    score: Annotated[float, Meta(ge=0, le=1)]
+    meaning: Annotated[str, Meta(max_length=200)] = ""
+
+
+Seconds = tuple[float, float]
+"""From and to, in seconds of a video."""
+
+
 class MediaHashes(Struct, frozen=True, kw_only=True):
     """All that is kept of the bytes of one file.
 
     `type` is the media type by content (`image/jpeg`, "" when not recognised), `profile` the versioned way of
     decoding that made the perceptual hashes. `error` says why it could not be checked: a picture with an error has no
     verdict and stays held. `views` are those of a picture, the plain one first; `frames` those of a video or an
-    animation, `duration` its seconds.
+    animation, `duration` its seconds. `closer` are the seconds of a long video that were looked at each second, after its
+    keyframes were. `score` is a classifier's, where one was asked; `unscored` says why it gave none.
     """
 
     sha256: str
@@ -80,7 +98,10 @@ class MediaHashes(Struct, frozen=True, kw_only=True):
     views: tuple[View, ...] = ()
     frames: tuple[Frame, ...] = ()
     duration: float | None = None
+    closer: tuple[Seconds, ...] = ()
     error: str | None = None
+    score: MediaScore | None = None
+    unscored: str | None = None
 
     @property
     def pdq(self) -> Pdq | None:
@@ -101,4 +122,4 @@ class MediaMatch(Struct, frozen=True, kw_only=True):
     signal: Signal
     distance: int
     how: str = "plain"
-    range: tuple[float, float] | None = None
+    range: Seconds | None = None

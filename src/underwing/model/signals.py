@@ -38,6 +38,9 @@ STAGES = ACTOR_STAGES + VICTIM_STAGES + PROTECTIVE_STAGES
 KNOWN_STAGES = ("known_media", "known_link")
 """What is known by a list: no stage of a conversation, but a reason for a decision."""
 
+GUESSED_STAGES = ("guessed_media",)
+"""What a classifier guesses: a reason to look, and nothing that speaks against anybody."""
+
 Act = Literal["ask", "offer", "demand", "threaten", "tell", "quote", "negate", "advise"]
 Direction = Literal["to_child", "from_child", "any"]
 

@@ -9,7 +9,7 @@ from underwing.policy.compare import Change, Comparison, compare
 from underwing.policy.errors import PolicyError
 from underwing.policy.facts import VARIABLES, Facts, Variable
 from underwing.policy.file import PolicyFile
-from underwing.policy.loader import default_path, load_policy
+from underwing.policy.loader import default_path, load_policy, parse_policy
 from underwing.policy.policy import Policy, Quota, Rule
 from underwing.policy.quotas import Quotas, QuotaState
 
@@ -29,4 +29,5 @@ __all__ = [
     "compare",
     "default_path",
     "load_policy",
+    "parse_policy",
 ]

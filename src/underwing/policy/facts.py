@@ -5,13 +5,14 @@ from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
-from underwing.model import KNOWN_STAGES, LABELS, STAGES, Level, Surface
+from underwing.model import GUESSED_STAGES, KNOWN_STAGES, LABELS, STAGES, Level, Surface
 
 AGE_OF_MAJORITY = 18
 """Used only when the platform says nothing about `minor` but an age is known."""
 
 UNKNOWN_AGE = -1
 UNKNOWN_GAP = -999
+NO_SCORE = -1
 
 SURFACES: tuple[str, ...] = get_args(Surface)
 MEDIA = ("", "match", "unchecked", "clear", "unknown")
@@ -48,6 +49,8 @@ class Facts(Struct, frozen=True, gc=False, kw_only=True):
     """What became of the check of a picture or video (`model.Media.state`); "" for other events."""
     label: str = ""
     """The most serious label of what it matched; "" for none."""
+    media_score: int | None = None
+    """A classifier's guess about a picture or video, 0 to 100; None for none."""
 
 
 class Variable(Struct, frozen=True, gc=False, kw_only=True):
@@ -99,9 +102,10 @@ VARIABLES: dict[str, Variable] = {
     "level": _whole("level", tuple(int(level) for level in Level)),
     "level_name": _word("level_name", tuple(level.name for level in Level)),
     "raised": _flag("raised"),
-    "stage": _word("stage", ("", *STAGES, *KNOWN_STAGES)),
+    "stage": _word("stage", ("", *STAGES, *KNOWN_STAGES, *GUESSED_STAGES)),
     "media": _word("media", MEDIA),
     "label": _word("label", ("", *LABELS)),
+    "media_score": _whole("media_score", (NO_SCORE, 0, 50, 100), NO_SCORE),
     "surface": _word("surface", ("", *SURFACES)),
     "region": _word("region", samples=("", "DE", "PH")),
     "actor_age": _whole("actor_age", _AGES, UNKNOWN_AGE),

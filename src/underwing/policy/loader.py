@@ -52,30 +52,40 @@ def load_policy(path: Path | None = None) -> Policy:
     """Read, check and compile the policy at `path`, or the shipped one.
 
     Raises:
-        PolicyError: the file cannot be read, or something in it is wrong: TOML, an unknown field, action,
-            surface or country, an expression that does not compile, fails or gives no truth value, a
-            repeated id, a bad quota. The message names file, rule and what to mend.
+        PolicyError: the file cannot be read, or something in it is wrong (`parse_policy`).
     """
     path = default_path() if path is None else Path(path)
     try:
-        raw = tomllib.loads(path.read_bytes().decode("utf-8"))
-        file = msgspec.convert(raw, _PolicyFile)
+        data = path.read_bytes()
     except OSError as error:
         raise PolicyError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return parse_policy(data, str(path))
+
+
+def parse_policy(data: bytes, source: str) -> Policy:
+    """Check and compile a policy that is given as the text of its file; `source` says where it is from.
+
+    Raises:
+        PolicyError: something in it is wrong: TOML, an unknown field, action, surface or country, an expression that
+            does not compile, fails or gives no truth value, a repeated id, a bad quota. The message names source, rule
+            and what to mend.
+    """
+    try:
+        file = msgspec.convert(tomllib.loads(data.decode("utf-8")), _PolicyFile)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PolicyError(f"{path}: is not valid TOML: {error}") from None
+        raise PolicyError(f"{source}: is not valid TOML: {error}") from None
     except msgspec.ValidationError as error:
-        raise PolicyError(f"{path}: {error}; a policy has version, [quotas] and [[rule]]") from None
+        raise PolicyError(f"{source}: {error}; a policy has version, [quotas] and [[rule]]") from None
     try:
         quotas = {action: _quota(action, value) for action, value in file.quotas.items()}
         compiled, warnings = _rules(file.rule)
     except ValueError as error:
-        raise PolicyError(f"{path}: {error}") from None
+        raise PolicyError(f"{source}: {error}") from None
     rules = [rule for rule, _ in compiled]
     return Policy(
         version=_digest(str(file.version), quotas, rules),
         label=str(file.version),
-        source=str(path),
+        source=source,
         rules=compiled,
         quotas=quotas,
         warnings=warnings,

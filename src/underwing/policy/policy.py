@@ -35,11 +35,13 @@ class Rule(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(NamedTuple):
-    """What one policy says to one set of facts: actions in rule order, rules that fired or failed."""
+    """What one policy says to one set of facts: actions in rule order, rules that fired or failed, and the variables that
+    those which fired look at."""
 
     actions: tuple[str, ...]
     fired: tuple[str, ...]
     failed: tuple[str, ...]
+    read: frozenset[str] = frozenset()
 
 
 class Policy:
@@ -108,6 +110,7 @@ class Policy:
         actions: dict[str, None] = {}
         fired: list[str] = []
         failed: list[str] = []
+        read: set[str] = set()
         for rule, program in self._rules:
             if not _applies(rule, facts):
                 continue
@@ -118,8 +121,9 @@ class Policy:
                 continue
             if fires:
                 fired.append(rule.id)
+                read.update(program.variables())
                 actions.update(dict.fromkeys(rule.actions))
-        return Verdict(tuple(actions), tuple(fired), tuple(failed))
+        return Verdict(tuple(actions), tuple(fired), tuple(failed), frozenset(read))
 
 
 class _Judged:

@@ -6,6 +6,7 @@ May import: model. (Near-duplicate openers come in as hashes.)
 """
 
 from underwing.risk.actor import fold_approach, fold_claim, fold_complaint, fold_spread, fold_told
+from underwing.risk.clear import clear_actor, clear_pair, clear_target
 from underwing.risk.context import Facts, Parties, child_of, effective_age, is_minor
 from underwing.risk.pair import Cue, decayed, fold_pair, levels_of, with_reading
 from underwing.risk.reading import evidence_of, fold_reading
@@ -25,6 +26,9 @@ __all__ = [
     "Settings",
     "TargetState",
     "child_of",
+    "clear_actor",
+    "clear_pair",
+    "clear_target",
     "decayed",
     "effective_age",
     "evidence_of",

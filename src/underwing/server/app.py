@@ -7,14 +7,18 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import quote
 
 import msgspec
 
 from underwing.engine import Runner, StoreError
-from underwing.server import page as pages
 from underwing.server.answers import Health, Readiness
+from underwing.server.appeals.routes import PAGE as APPEAL
+from underwing.server.appeals.routes import AppealRoutes
+from underwing.server.caring import Caring
 from underwing.server.casework import Casework
+from underwing.server.console import Desk, console
+from underwing.server.console.behind import Behind
 from underwing.server.events import Events
 from underwing.server.explain import explain
 from underwing.server.http import (
@@ -26,20 +30,23 @@ from underwing.server.http import (
     Scope,
     Send,
     Sender,
+    redirect,
 )
 from underwing.server.ingest import Ingest
 from underwing.server.keys import Keys, token_of
-from underwing.server.limits import Rates, read_body
+from underwing.server.limits import Rates
 from underwing.server.logs import FLUSH_SECONDS, flush, note
+from underwing.server.media.bring import Bring
 from underwing.server.media.surfaces import Surfaces
 from underwing.server.metrics import CONTENT_TYPE, Metrics
 from underwing.server.openapi import describe
+from underwing.server.people import load_flow, load_people
+from underwing.server.recent import recent
 from underwing.server.routes import DECISIONS, EVENTS, EXPLAIN, OPERATE, Route, Routes
 from underwing.server.settings import Settings
 from underwing.server.urllists import UrlLists
 from underwing.server.watch import PolicyWatch
 
-_FORM = b"application/x-www-form-urlencoded"
 _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
 _LOOPBACK = ("127.0.0.1", "::1")
 
@@ -50,9 +57,6 @@ class App:
     def __init__(self, runner: Runner | None, keys: Keys, settings: Settings) -> None:
         self.settings, self.keys = settings, keys
         self.metrics = Metrics()
-        self.sessions = pages.Sessions()
-        if settings.ticket:
-            self.sessions.invite(settings.ticket)
         self._runner = runner
         self._ingest: Ingest | None = None
         self._events: Events | None = None
@@ -60,37 +64,60 @@ class App:
         self._lists: UrlLists | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
-        self._page, self._send = pages.Page(), Sender(https=settings.https)
+        self._send = Sender(https=settings.https)
         self._rates = Rates(settings.rate)
         self._openapi = Response(msgspec.json.encode(describe()))
         self.on_start: Callable[[], Awaitable[None]] | None = None
         """Run when the service starts: where a slow engine is loaded and attached."""
         self._routes = Routes()
         self._lay_routes()
-        self._media = Surfaces(settings, self.metrics, lambda: self._ready)
+        self.desk = Desk(settings)
+        """What the console's pages work with."""
+        self.desk.oidc = load_flow(settings)
+        if settings.ticket:
+            self.desk.guests.invite(ticket=settings.ticket)
+        self.site = console(self.desk)
+        self.site.on_fault = self.metrics.faults.labels("request").inc
+        self._caring: Caring | None = None
+        self._media = Surfaces(
+            settings,
+            self.metrics,
+            lambda: self._ready,
+            lambda: self._caring.evidence if self._caring else None,
+        )
         self._media.lay(self._routes)
+        self._lay_casebook()
+        self.desk.behind = Behind(
+            keys=keys, banks=self._media.desk, readiness=self._readiness,
+            policy_problems=lambda: self._watch.errors if self._watch else {},
+        )  # fmt: skip
 
     def _lay_routes(self) -> None:
         add, about = self._routes.add, self._explain_one
         add("/v1/events", POST=Route("events", self._post_events, EVENTS))
-        add("/v1/decisions/{event}", GET=Route("decisions", self._decision, DECISIONS, cookie=True))
-        add("/v1/explain/pair", GET=Route("explain_pair", self._explain_pair, EXPLAIN, cookie=True))
+        add("/v1/decisions/{event}", GET=Route("decisions", self._decision, DECISIONS))
+        add("/v1/explain/pair", GET=Route("explain_pair", self._explain_pair, EXPLAIN))
         add(
             "/v1/explain/actor/{id}",
-            GET=Route("explain_actor", partial(about, "actor"), EXPLAIN, cookie=True),
+            GET=Route("explain_actor", partial(about, "actor"), EXPLAIN),
         )
         add(
             "/v1/explain/target/{id}",
-            GET=Route("explain_target", partial(about, "target"), EXPLAIN, cookie=True),
+            GET=Route("explain_target", partial(about, "target"), EXPLAIN),
         )
-        add("/v1/recent", GET=Route("recent", self._recent, EXPLAIN, cookie=True))
+        add("/v1/recent", GET=Route("recent", self._recent, EXPLAIN))
         add("/healthz", GET=Route("healthz", self._healthz))
         add("/readyz", GET=Route("readyz", self._readyz))
         add("/metrics", GET=Route("metrics", self._metrics))
         add("/openapi.json", GET=Route("openapi", self._describe))
-        add("/", GET=Route("page", self._home))
-        add("/sign-in", POST=Route("sign_in", self._sign_in))
-        add("/sign-out", POST=Route("sign_out", self._sign_out))
+        add("/", GET=Route("home", self._home))
+
+    def _lay_casebook(self) -> None:
+        bring = Bring(self._media.desk, lambda: self._cared().evidence, lambda: self.desk.book, self.settings)
+        self._routes.add("/v1/cases/{case}/evidence", POST=Route("bring_evidence", bring.post, EVENTS))
+        AppealRoutes(
+            lambda: self._cared().appeals, lambda: self.desk.book, lambda: self._ready, self.settings
+        ).lay(self._routes)
 
     # -- life -------------------------------------------------------------------------------------------
 
@@ -110,6 +137,17 @@ class App:
             max_ahead=settings.max_ahead,
             casework=casework,
         )
+        self.desk.attach(
+            book=casework.book if casework else None,
+            database=casework.database if casework else None,
+            custody=casework.home.custody if casework else None,
+            home=casework.home if casework else None,
+            engine=lambda function: self._ready.call(partial(function, runner)),
+            draw=lambda data, wish: self._media.desk().still(data, wish),
+        )
+        if casework is not None:
+            self.desk.attach(people=load_people(settings, casework.home, self.desk.clock))
+            self._attach_care(casework, ingest)
         self._events = Events(ingest, self.metrics, self._rates, settings, self._send)
         if settings.url_lists:
             self._lists = lists = UrlLists(settings.url_lists)
@@ -120,9 +158,26 @@ class App:
             runner.engine.use_policy(*watch.policies())
             self._keep(watch.follow(runner.engine, ingest, self.metrics))
 
-    def invite(self) -> str:
-        """A ticket for one sign-in to the page within a quarter of an hour: `/?key=<ticket>`."""
-        return self.sessions.invite()
+    def _attach_care(self, casework: Casework, ingest: Ingest) -> None:
+        self._caring = caring = Caring(
+            casework,
+            self.settings,
+            ingest,
+            lambda work: self._media.desk().banks(work),
+            lambda: self.desk.clock(),
+        )
+        self.desk.attach(care=caring.care, appeals=caring.appeals)
+        self._keep(caring.run())
+
+    def _cared(self) -> Caring:
+        _ = self._ready
+        if self._caring is None:
+            raise Refusal(404, "no_casebook", "the casebook of this service is switched off")
+        return self._caring
+
+    def welcome(self) -> str:
+        """The path that opens the console once, within a quarter of an hour, without an account: for a demo."""
+        return f"/console/enter?key={self.desk.guests.invite()}"
 
     def _keep(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -150,6 +205,8 @@ class App:
             task.cancel()
         if self._ingest is not None:
             await self._ingest.close()
+        if self._caring is not None:
+            await self._caring.close()
         await self._media.stop()
         flush()
 
@@ -211,24 +268,25 @@ class App:
             )  # fmt: skip
 
     async def _answer(self, request: Request) -> Response | None:
+        if request.path == b"/console":
+            return redirect(b"/console/")
+        if request.path == APPEAL.encode():
+            request.path = b"/console/appeal"
+        if request.path.startswith(b"/console/"):
+            return await self.site.answer(request)
         route, parts = self._routes.find(request)
         request.route, request.bare = route.name, route.basic
         if route.roles is not None:
-            request.key = self._authorise(request, route.roles, cookie=route.cookie, basic=route.basic)
+            request.key = self._authorise(request, route.roles, basic=route.basic)
             self._rates.check(request.key)
             if route.name != "events":
                 self._rates.charge(request.key, 1)
         return await route.handler(request, *parts)
 
-    def _authorise(
-        self, request: Request, roles: frozenset[str], *, cookie: bool = False, basic: bool = False
-    ) -> str:
-        """The id of the key (or "page" for a ticket's session) that asks."""
+    def _authorise(self, request: Request, roles: frozenset[str], *, basic: bool = False) -> str:
+        """The id of the key that asks."""
         given = request.header(b"authorization")
         if given is None:
-            session = self._session(request) if cookie else None
-            if session is not None:
-                return session or "page"
             raise _unauthorised("this needs a key: Authorization: Bearer <key>", b"")
         token = token_of(given, basic=basic)
         key = self.keys.find(token) if token else None
@@ -237,11 +295,6 @@ class App:
         if key.role not in roles:
             raise Refusal(403, "forbidden", f"a {key.role} key may not do this")
         return key.id
-
-    def _session(self, request: Request) -> str | None:
-        value = request.cookie(pages.COOKIE)
-        key = self.sessions.find(value) if value else None
-        return None if key is None or (key and not self.keys.is_live(key)) else key
 
     @property
     def _ready(self) -> Ingest:
@@ -283,15 +336,17 @@ class App:
         query = request.query("after", "limit")
         after, limit = _number(query, "after", 0, 2**53), _number(query, "limit", 1, 500)
         ingest = self._ready
-        found = await ingest.call(partial(pages.recent, ingest.runner, after, limit or 100))
-        if b"text/html" in (request.header(b"accept") or b""):
-            return self._page.rows(found)
+        found = await ingest.call(partial(recent, ingest.runner, after, limit or 100))
         return Response(msgspec.json.encode(found))
 
     async def _healthz(self, request: Request) -> Response:
         return Response(msgspec.json.encode(Health(status="ok")))
 
     async def _readyz(self, request: Request) -> Response:
+        answer = self._readiness()
+        return Response(msgspec.json.encode(answer), status=200 if answer.ready else 503)
+
+    def _readiness(self) -> Readiness:
         ingest, runner = self._ingest, self._runner
         store = "loading" if ingest is None else "ok" if ingest.store_ok else "the last write failed"
         if self._stopping or (ingest is not None and not ingest.alive):
@@ -301,14 +356,13 @@ class App:
         if runner is not None:
             details |= msgspec.structs.asdict(runner.engine.versions)
         details |= self._media.details() | (self._lists.details() if self._lists else {})
-        answer = Readiness(
+        return Readiness(
             ready=store == "ok",
             packs="loading" if runner is None else "ok",
             store=store,
             policy="loading" if runner is None else "invalid; the last good one is kept" if errors else "ok",
             details=details,
         )
-        return Response(msgspec.json.encode(answer), status=200 if answer.ready else 503)
 
     async def _metrics(self, request: Request) -> Response:
         client = request.scope.get("client")
@@ -322,44 +376,11 @@ class App:
     async def _describe(self, request: Request) -> Response:
         return self._openapi
 
-    # -- the page ---------------------------------------------------------------------------------------
-
     async def _home(self, request: Request) -> Response:
+        """To the console; with `?key=<ticket>` through the door that tickets open."""
         ticket = request.query().get("key")
-        if ticket is not None:
-            if not self.sessions.redeem(ticket):
-                return self._page.sign_in("This link was used or has run out; sign in with a key.", 401)
-            return pages.redirect(b"/", pages.cookie(self.sessions.open(""), https=self.settings.https))
-        if self._session(request) is None:
-            return self._page.sign_in()
-        ingest = self._ready
-        found = await ingest.call(partial(pages.recent, ingest.runner, None, pages.SHOWN))
-        return self._page.page(found)
-
-    async def _sign_in(self, request: Request) -> Response:
-        self._own_page(request)
-        if request.media_type() != _FORM:
-            raise Refusal(415, "unsupported_type", "a form is expected here")
-        body = await read_body(request.receive, request.declared_length(), 4096, "a form")
-        token = parse_qs(body.decode("latin-1")).get("key", [""])[0].strip()
-        key = self.keys.find(token)
-        if key is None or key.role not in EXPLAIN:
-            if key is None:
-                return self._page.sign_in("This key is not known or was revoked.", 401)
-            return self._page.sign_in("This key is not a reviewer's.", 403)
-        request.key = key.id
-        return pages.redirect(b"/", pages.cookie(self.sessions.open(key.id), https=self.settings.https))
-
-    async def _sign_out(self, request: Request) -> Response:
-        self._own_page(request)
-        self.sessions.close(request.cookie(pages.COOKIE) or "")
-        return pages.redirect(b"/", pages.cookie("", https=self.settings.https))
-
-    @staticmethod
-    def _own_page(request: Request) -> None:
-        """Forms are taken from our own page only, as far as the browser tells."""
-        if request.header(b"sec-fetch-site") not in (None, b"same-origin", b"none"):
-            raise Refusal(403, "foreign_form", "this form is taken from this service's own page only")
+        where = b"/console/" if ticket is None else b"/console/enter?key=" + quote(ticket, safe="").encode()
+        return redirect(where)
 
 
 def _unauthorised(message: str, more: bytes) -> Refusal:

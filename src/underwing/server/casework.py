@@ -8,15 +8,17 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from underwing.casebook.cases import Casebook, CaseError, Email, Mail, Marks, Pager, Taken, Webhook
+from underwing.casebook.cases import Casebook, Email, Mail, Marks, Pager, Taken, Webhook
 from underwing.casebook.cases.paging import Channel
 from underwing.casebook.cases.senders import Sender
-from underwing.casebook.context import ContextBuffer, ContextError, load_key
+from underwing.casebook.context import ContextBuffer, load_key
+from underwing.casebook.database import CasebookError, Database
 from underwing.casebook.regions import load_regions
+from underwing.casebook.vault import Home
 from underwing.engine import Runner
 from underwing.engine.keys import short_hash
 from underwing.model import Event, Message
@@ -25,15 +27,19 @@ from underwing.server.logs import note
 from underwing.server.settings import Settings, SettingsError
 
 TICK_SECONDS = 5.0
-"""How often the pager looks."""
+"""How often the pager looks, and what could not be sealed is tried again."""
+SWEEP_SECONDS = 3_600.0
+"""How often the vault is swept."""
 _MAIL = {"smtp": ("starttls", 587), "smtps": ("tls", 465), "smtp+plain": ("none", 25)}
 
 
 class Casework:
-    """The casebook beside a runner. `record` is for the thread that owns the runner."""
+    """The casebook and its vault, in one database, beside a runner. `record` is for the thread that owns the runner."""
 
-    def __init__(self, book: Casebook, runner: Runner, pager: "PagerThread | None" = None) -> None:
-        self.book, self._runner, self._pager = book, runner, pager
+    def __init__(self, book: Casebook, home: Home, runner: Runner, senders: Mapping[Channel, Sender]) -> None:
+        self.book, self.home, self.database = book, home, book.database
+        self._runner = runner
+        self._rounds = Rounds(book, home, senders)
 
     def record(self, answered: Sequence[tuple[Event, bytes, bool]]) -> list[int]:
         """Keep context and take in what asks for a case; the places of those that could not be written.
@@ -50,16 +56,15 @@ class Casework:
                     for n in wanted
                 ]
             )
-        except (sqlite3.Error, OSError, CaseError, ContextError) as error:
+        except (CasebookError, OSError, sqlite3.Error) as error:
             note("casebook_fault", logging.ERROR, error, events=len(wanted))
             return wanted
         return []
 
     def close(self) -> None:
-        """Stop paging and close the files."""
-        if self._pager is not None:
-            self._pager.stop()
-        self.book.shut()
+        """Stop what runs beside, and close the database and the file of what waits."""
+        self._rounds.stop()
+        self.database.close()
         if self.book.context is not None:
             self.book.context.close()
 
@@ -69,7 +74,7 @@ class Casework:
             return
         try:
             self.book.keep([(event, self._country(event)) for event in messages])
-        except (sqlite3.Error, OSError, ContextError) as error:
+        except (sqlite3.Error, OSError, CasebookError) as error:
             note("context_fault", logging.ERROR, error, messages=len(messages))
 
     def _country(self, event: Message) -> str:
@@ -107,13 +112,15 @@ class Casework:
         )  # fmt: skip
 
 
-class PagerThread:
-    """Ticks a pager over a connection of its own until it is stopped."""
+class Rounds:
+    """What is done beside the service again and again, in a thread of its own: pages every few seconds, context that could
+    not be sealed, and once an hour what dead intakes left in the vault."""
 
-    def __init__(self, path: Path, senders: dict[Channel, Sender]) -> None:
-        self._path, self._senders = path, senders
+    def __init__(self, book: Casebook, home: Home, senders: Mapping[Channel, Sender]) -> None:
+        self._book, self._home = book, home
+        self._pager = Pager(book, senders, failed=lambda why: _noted("page_failed", why)) if senders else None
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="underwing-pager", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="underwing-casebook", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -122,38 +129,53 @@ class PagerThread:
         self._thread.join(15)
 
     def _run(self) -> None:
-        with Casebook(self._path) as book:
-            pager = Pager(
-                book, self._senders, failed=lambda why: note("page_failed", logging.ERROR, None, problem=why)
-            )
-            while not self._end.is_set():
-                try:
-                    pager.tick(int(time.time()))
-                except (sqlite3.Error, CaseError) as error:
-                    note("pager_fault", logging.ERROR, error)
-                self._end.wait(TICK_SECONDS)
+        swept = time.monotonic()
+        while not self._end.wait(TICK_SECONDS):
+            try:
+                if self._pager is not None:
+                    self._pager.tick(int(time.time()))
+                self._book.seal_pending()
+                if time.monotonic() - swept >= SWEEP_SECONDS:
+                    swept = time.monotonic()
+                    self._home.vault.resume()
+                    if count := self._home.vault.sweep():
+                        note("vault_swept", intakes=count)
+            except (CasebookError, OSError, sqlite3.Error) as error:
+                note("casebook_round_fault", logging.ERROR, error)
+
+
+def _noted(what: str, why: str) -> None:
+    note(what, logging.ERROR, None, problem=why)
 
 
 def load_casework(settings: Settings, runner: Runner) -> Casework | None:
-    """The casebook as the settings say, with what a crash kept from it made good; None when it is off.
+    """The casebook and its vault as the settings say, with what a crash kept from them made good; None when it is off.
 
     Raises:
-        CaseError, ContextError, KeyFileError, RegionError, SettingsError: what cannot be used, and what to mend.
+        CasebookError, RegionError, SettingsError: what cannot be used, and what to mend.
     """
-    path = settings.casebook_path
-    if path is None:
+    address = settings.casebook_address
+    if address is None:
         return None
+    senders = senders_of(settings)
+    regions = load_regions(Path(settings.regions) if settings.regions else None)
     context = None
     if settings.context:
-        key = Path(settings.context_key) if settings.context_key else path.parent / "keys" / "context.key"
-        context = ContextBuffer(path.with_name(f"{path.stem}.context.db"), load_key(key))
-    regions = load_regions(Path(settings.regions) if settings.regions else None)
-    book = Casebook(path, regions=regions, context=context, durability=settings.durability)
-    missing = book.catch_up(runner.recent)
+        context = ContextBuffer(settings.context_file, load_key(settings.context_key_file))
+    database = Database(address, durability=settings.durability)
+    try:
+        home = Home.ensure(settings.vault_directory, database)
+        book = Casebook(
+            database, regions=regions, context=context, keys=home.keys,
+            failed=lambda why: _noted("context_not_sealed", why),
+        )  # fmt: skip
+        missing = book.catch_up(runner.recent)
+    except BaseException:
+        database.close()
+        raise
     if missing:
         note("casebook_caught_up", decisions=missing)
-    senders = senders_of(settings)
-    return Casework(book, runner, PagerThread(path, senders) if senders else None)
+    return Casework(book, home, runner, senders)
 
 
 def senders_of(settings: Settings) -> dict[Channel, Sender]:

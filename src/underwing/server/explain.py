@@ -27,6 +27,7 @@ STAGES = {
     "recruit": "wants others brought along",
     "meet": "works towards a meeting",
     "pressure": "presses or insists",
+    "guessed_media": "sends what a classifier takes for sexual, which is a guess and no sign against anybody",
     "refuse": "is refused by the other side",
     "distress": "is met with fear or distress",
     "disclose": "is told on to somebody who can help",

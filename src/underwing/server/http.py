@@ -18,10 +18,12 @@ JSON = b"application/json"
 NDJSON = b"application/x-ndjson"
 HTML = b"text/html; charset=utf-8"
 
+_NO_STORE: Header = (b"cache-control", b"no-store")
+_LASTING: Header = (b"cache-control", b"public, max-age=31536000, immutable")
 _COMMON: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
-    (b"cache-control", b"no-store"),
+    _NO_STORE,
 )
 _FOR_PAGES: tuple[Header, ...] = (
     (b"referrer-policy", b"no-referrer"),
@@ -155,14 +157,26 @@ def segment(raw: bytes) -> str:
 
 
 class Response:
-    """An answer with all its bytes at hand. `headers` come on top of the protecting ones."""
+    """An answer with all its bytes at hand. `headers` come on top of the protecting ones; `lasting`: it never changes
+    and may be kept."""
 
-    __slots__ = ("body", "headers", "status", "type")
+    __slots__ = ("body", "headers", "lasting", "status", "type")
 
     def __init__(
-        self, body: bytes = b"", *, status: int = 200, type: bytes = JSON, headers: tuple[Header, ...] = ()
+        self,
+        body: bytes = b"",
+        *,
+        status: int = 200,
+        type: bytes = JSON,
+        headers: tuple[Header, ...] = (),
+        lasting: bool = False,
     ) -> None:
-        self.body, self.status, self.type, self.headers = body, status, type, headers
+        self.body, self.status, self.type, self.headers, self.lasting = body, status, type, headers, lasting
+
+
+def redirect(to: bytes, *headers: Header) -> Response:
+    """Send the browser elsewhere with GET."""
+    return Response(b"", status=303, type=b"", headers=((b"location", to), *headers))
 
 
 class Sender:
@@ -174,6 +188,8 @@ class Sender:
     def head(self, request: Request, response: Response, length: int | None) -> list[Header]:
         """All headers of an answer; `length` None for one whose length is not known yet."""
         headers = [*self._fixed, (b"x-request-id", request.id.encode()), *response.headers]
+        if response.lasting:
+            headers[headers.index(_NO_STORE)] = _LASTING
         if response.type is HTML:
             headers += _FOR_PAGES
         if not response.headers or not any(name == _CLOSED[0] for name, _ in response.headers):

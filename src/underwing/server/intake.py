@@ -2,7 +2,7 @@
 
 import msgspec
 
-from underwing.model import MAX_EVENT_BYTES, Account, BadEvent, Event, decode_event
+from underwing.model import MAX_EVENT_BYTES, Account, BadEvent, Correction, Event, decode_event
 
 EARLIEST = 946_684_800
 """Events dated before the year 2000 (epoch seconds) are taken for a mistake."""
@@ -33,6 +33,10 @@ def take(data: bytes, now: float, max_ahead: float) -> Event | Problem:
         if isinstance(error.__context__, msgspec.ValidationError):
             return Problem(422, "invalid_event", unquoted(str(error)))
         return Problem(400, "malformed_json", _malformed(str(error)))
+    if type(event) is Correction:
+        return Problem(
+            422, "not_from_here", "corrections come from the casebook; decide about the appeal there"
+        )
     if type(event) is not Account:
         at = event.at.timestamp()  # type: ignore[union-attr]
         if at > now + max_ahead:

@@ -1,7 +1,10 @@
-"""What is counted, for Prometheus: a registry for each application, labels only from closed lists."""
+"""What is counted, for Prometheus: a registry for each application, labels only from closed lists.
+
+The names of sources of lists are those that the operator configured.
+"""
 
 from collections import Counter as Tally
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -31,6 +34,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._children: dict[tuple[str, int], tuple[Histogram, Counter]] = {}
+        self._sources: set[str] = set()
         self._registry = registry = CollectorRegistry()
         self._glance = msgspec.json.Decoder(_Glance).decode
         self.events = Counter(
@@ -79,6 +83,12 @@ class Metrics:
             ["what", "verdict"],
             registry=registry,
         )
+        self.media_scored = Counter(
+            "underwing_media_scored",
+            "Files that the classifier was asked about, by outcome.",
+            ["outcome"],
+            registry=registry,
+        )
         self.media_waiting = Gauge(
             "underwing_media_in_flight", "Files that come in or are being checked.", registry=registry
         )
@@ -91,6 +101,40 @@ class Metrics:
             "Worker processes that died or were ended over a file.",
             registry=registry,
         )
+
+        self.exchange_success = Gauge(
+            "underwing_exchange_last_success_seconds",
+            "When a source of lists was last read to its end, in epoch seconds; 0: never.",
+            ["source"],
+            registry=registry,
+        )
+        self.exchange_failures = Gauge(
+            "underwing_exchange_failures", "Failures of a source in a row.", ["source"], registry=registry
+        )
+        self.exchange_entries = Counter(
+            "underwing_exchange_entries",
+            "What sources of lists brought: entries, and withdrawals.",
+            ["source", "what"],
+            registry=registry,
+        )
+        self.exchanges_late = Gauge(
+            "underwing_exchanges_late",
+            "Sources from which nothing came for too long: withdrawals may be missed.",
+            registry=registry,
+        )
+        self.exchange_problem = Gauge(
+            "underwing_exchanges_unusable", "1 while the sources cannot be asked at all.", registry=registry
+        )
+
+    def exchanges(self, numbers: Mapping[str, tuple[int, int]]) -> None:
+        """How the configured sources do: (last success, failures) by name. Those that are gone are forgotten."""
+        for gone in self._sources - set(numbers):
+            self.exchange_success.remove(gone)
+            self.exchange_failures.remove(gone)
+        self._sources = set(numbers)
+        for name, (success, failures) in numbers.items():
+            self.exchange_success.labels(name).set(success)
+            self.exchange_failures.labels(name).set(failures)
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """Count an answered request."""

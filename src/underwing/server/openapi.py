@@ -1,12 +1,13 @@
 """The OpenAPI 3.1 description, made from the same types that decode and encode: it cannot drift from them."""
 
-from typing import Any
+from typing import Any, Union, get_args
 
 import msgspec
 
 from underwing import __version__
-from underwing.model import Decision, Event
+from underwing.model import Correction, Decision, Event
 from underwing.server.answers import Explanation, Health, Problem, Readiness, Recent
+from underwing.server.describe_casebook import CASEBOOK_TYPES, casebook_paths
 from underwing.server.describing import ID, REF, answer, get, open_numbers, parameter, problems, text
 from underwing.server.keys import ROLES
 from underwing.server.media.describe import TYPES, media_paths
@@ -26,7 +27,8 @@ EXAMPLE = {
 
 def describe() -> dict[str, Any]:
     """The whole description as plain JSON types."""
-    types = [Event, Decision, Explanation, Problem, Recent, Health, Readiness, *TYPES]
+    sent: Any = Union[tuple(kind for kind in get_args(Event) if kind is not Correction)]  # noqa: UP007
+    types = [sent, Decision, Explanation, Problem, Recent, Health, Readiness, *TYPES, *CASEBOOK_TYPES]
     refs, components = msgspec.json.schema_components(types, ref_template=REF)
     components["Event"] = refs[0]
     for schema in components.values():
@@ -91,6 +93,7 @@ def describe() -> dict[str, Any]:
             ),
             **media_paths(),
             **hma_paths(),
+            **casebook_paths(),
             "/healthz": get(
                 "health", "The process answers.", {"200": answer("It does.", "Health")}, key=False
             ),

@@ -16,14 +16,13 @@ EVENTS, DECISIONS, EXPLAIN, OPERATE = (
 class Route(NamedTuple):
     """What answers a method on a path, and the roles that may ask (None: everybody).
 
-    `cookie`: the page's session does instead of a key. `basic`: a key may also come as the password of HTTP Basic, and
+    `basic`: a key may also come as the password of HTTP Basic, and
     refusals are told as `{"message"}` (the routes that are another program's).
     """
 
     name: str
     handler: Handler
     roles: frozenset[str] | None = None
-    cookie: bool = False
     basic: bool = False
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import uvicorn
 
 from underwing.banks.urls import UrlListError
-from underwing.casebook.cases import CaseError
-from underwing.casebook.context import ContextError, KeyFileError
+from underwing.casebook.errors import CasebookError
 from underwing.casebook.regions import RegionError
 from underwing.engine import Engine, Runner, StoreError
+from underwing.media.classifier import ClassifierMissingError, require_classifier
 from underwing.packs import PackError, load_packs
 from underwing.policy import PolicyError, load_policy
 from underwing.server.app import App, create_app
@@ -24,7 +24,7 @@ from underwing.server.logs import flush, note, set_up
 from underwing.server.settings import Settings, SettingsError
 from underwing.text import load_meaning
 
-_CASEBOOK = (CaseError, ContextError, KeyFileError, RegionError, SettingsError)
+_CASEBOOK = (CasebookError, RegionError, SettingsError)
 
 
 def load_runner(settings: Settings) -> Runner:
@@ -47,7 +47,7 @@ def load_runner(settings: Settings) -> Runner:
 class Service:
     """The application, its HTTP server and its engine, as one thing that runs and stops.
 
-    `run` blocks; `stop` may be called from any thread. `app` is there from the start (for `app.invite()`),
+    `run` blocks; `stop` may be called from any thread. `app` is there from the start (for `app.welcome()`),
     `started` is set once the address is bound, `port` then says which.
     """
 
@@ -87,6 +87,7 @@ class Service:
 
     async def _load(self) -> None:
         try:
+            _require_classifier(self.settings)
             self._runner = await asyncio.to_thread(load_runner, self.settings)
             self._casework = await asyncio.to_thread(load_casework, self.settings, self._runner)
             gc.collect()
@@ -102,6 +103,7 @@ class Service:
         """Serve until stopped.
 
         Raises:
+            SettingsError: the classifier is not installed.
             PackError, PolicyError, StoreError, UrlListError: what cannot be loaded.
             OSError: the address cannot be listened on.
         """
@@ -144,6 +146,14 @@ class _Server(uvicorn.Server):
             port = next((s.getsockname()[1] for server in self.servers for s in server.sockets), 0)
             note("listening", host=self.config.host, port=port)
             self._bound.set()
+
+
+def _require_classifier(settings: Settings) -> None:
+    if settings.classifier:
+        try:
+            require_classifier(settings.classifier)
+        except (ValueError, ClassifierMissingError) as error:
+            raise SettingsError(f"classifier: {error}") from None
 
 
 def _versions(runner: Runner) -> dict[str, str]:

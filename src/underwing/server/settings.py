@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, ValidationError, convert, structs
 
+from underwing.casebook.vault.place import vault_beside
 from underwing.server.media.remote import prefixes_of
 
 PREFIX = "UNDERWING_"
@@ -58,12 +59,25 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Whether `/metrics` needs no key from this machine, while the service listens on loopback only."""
     https: bool = False
     """Whether a proxy in front speaks HTTPS: cookies become Secure, and HSTS is sent."""
+    proxies: str = "127.0.0.1 ::1"
+    """Addresses of proxies in front (between blanks), whose `X-Forwarded-For` is believed."""
+    session_idle_minutes: Annotated[int, Meta(ge=1, le=60)] = 30
+    """How long a session of the console lives without a request."""
+    session_hours: Annotated[int, Meta(ge=1, le=24)] = 12
+    """How long a session of the console lives at most."""
+    second: str = ""
+    """A TOML file of acts that take a second person, laid over the shipped one."""
+    oidc: str = ""
+    """A TOML file about an identity provider (OpenID Connect); empty means local accounts only."""
     ticket: str = ""
-    """A sign-in ticket for the page, good for one use: `/?key=<ticket>`. At least 32 characters."""
+    """A ticket that opens the console once, as a senior reviewer: `/?key=<ticket>`. At least 32 characters."""
     url_lists: str = ""
     """A directory of URL lists that messages are held against; followed while the service runs."""
     banks: str = ""
     """The SQLite file with the banks; empty means `banks.db` beside the database."""
+    exchanges: str = ""
+    """The file that names the sources of lists, which are asked when they are due; empty means `exchanges.toml` beside the
+    database, where there is one; `off` means that none is asked."""
     receipt_key: str = ""
     """The file with the key that signs receipts, made when missing; empty means `receipts.pem` beside the database."""
     media_max: _Positive = 64 * 1024 * 1024
@@ -76,16 +90,31 @@ class Settings(Struct, frozen=True, kw_only=True):
     """How long a worker may look at one file before it is ended; 3 s more for each MiB of it."""
     media_memory: _Positive = 364 * 1024 * 1024
     """Memory a worker may take for one file, in bytes."""
+    media_long_video: _Positive = 600
+    """Seconds of a video from which on its keyframes are looked at first, and closely what came near something known."""
+    classifier: str = ""
+    """The classifier that scores pictures and videos (`open-nsfw`, or an own one as `module:name`); empty means none."""
     media_sources: str = ""
     """Prefixes of URLs (between blanks) that the HMA-compatible routes may fetch files from; empty means none."""
     casebook: str = ""
-    """The casebook's SQLite file; empty means beside the database, `off` means none."""
+    """The casebook: a SQLite file or `postgresql://user:password@host/name`; empty means a file beside the database, `off`
+    means none."""
+    vault: str = ""
+    """The directory of the evidence vault, made when missing; empty means `vault` beside the casebook."""
     regions: str = ""
     """A TOML file of regions (clocks, context); empty means the shipped one."""
     context: bool = True
     """Whether the last messages of each conversation wait, encrypted, to be sealed into a case."""
     context_key: str = ""
-    """The file of the context's key, made when missing; empty means `keys/context.key` beside the casebook."""
+    """The file of the waiting context's key, made when missing; empty means `keys/context.key` beside the database."""
+    keep_media: bool = True
+    """Whether a checked file is sealed into the vault when the decision about it asks for a case."""
+    care: str = ""
+    """A TOML file of limits (how much a person may look at, breaks) laid over the shipped one."""
+    appeal_webhook: str = ""
+    """An address that is told how an appeal ended; signed with `appeal_secret`."""
+    appeal_secret: str = ""
+    """The secret of that webhook, at least 24 characters."""
     page_webhook: str = ""
     """An address that is told, again and again, that a case waits; signed with `page_secret`."""
     page_secret: str = ""
@@ -110,16 +139,42 @@ class Settings(Struct, frozen=True, kw_only=True):
         return Path(self.banks) if self.banks else Path(self.database).with_name("banks.db")
 
     @property
+    def exchanges_file(self) -> Path | None:
+        """The file of the sources of lists, or None when none is asked."""
+        if self.exchanges == "off":
+            return None
+        return Path(self.exchanges) if self.exchanges else Path(self.database).with_name("exchanges.toml")
+
+    @property
     def receipt_key_file(self) -> Path:
         """Where the key that signs receipts is."""
         return Path(self.receipt_key) if self.receipt_key else Path(self.database).with_name("receipts.pem")
 
     @property
-    def casebook_path(self) -> Path | None:
-        """The casebook's file, or None when it is off."""
+    def casebook_address(self) -> str | None:
+        """The casebook's file or its address in PostgreSQL, or None when it is off."""
         if self.casebook == "off":
             return None
-        return Path(self.casebook) if self.casebook else Path(self.database).with_suffix(".casebook.db")
+        return self.casebook or str(Path(self.database).with_suffix(".casebook.db"))
+
+    @property
+    def vault_directory(self) -> Path:
+        """Where the vault is."""
+        return vault_beside(self.casebook_address or self.database, self.vault, Path(self.database))
+
+    @property
+    def context_file(self) -> Path:
+        """Where the context waits."""
+        return Path(self.database).with_suffix(".context.db")
+
+    @property
+    def context_key_file(self) -> Path:
+        """Where the key of the context that waits is."""
+        return (
+            Path(self.context_key)
+            if self.context_key
+            else Path(self.database).parent / "keys" / "context.key"
+        )
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None, **given: Any) -> "Settings":
@@ -158,6 +213,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             raise SettingsError(
                 "page_secret: use at least 24 random characters, it signs what the webhook is told"
             )
+        if settings.appeal_webhook and len(settings.appeal_secret) < 24:
+            raise SettingsError("appeal_secret: use at least 24 random characters, it signs what is told")
         if settings.page_mail and not (settings.page_from and settings.page_to):
             raise SettingsError("page_from, page_to: say who sends pages by e-mail and who gets them")
         return settings

@@ -82,7 +82,7 @@ def _category(value: object, number: int) -> str:
             if whole == float(value) and 0 <= whole < 1_000:
                 return str(whole)
     except (ValueError, OverflowError):
-        pass
+        pass  # no number at all, or an endless one: said below like any other that is no category
     raise FormatError(f"record {number}: its category is no whole number from 0 to 999")
 
 

@@ -1,7 +1,7 @@
 """Cases: what belongs together, who is in it, what comes first, who is woken, what was done, what follows for the
 engine.
 
-`values` has the words, `findings` and `triage` and `paging` are pure, `rows` holds all SQL, `gather` and `acts`
+`values` has the words, `findings` and `triage` and `paging` are pure, `rows/` holds all SQL, `gather` and `acts`
 change cases, `book` puts them behind one door. May import: model.
 """
 

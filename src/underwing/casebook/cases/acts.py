@@ -4,7 +4,7 @@
 function takes `at` (epoch seconds) and returns the case as it is then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import structs, to_builtins
@@ -15,6 +15,10 @@ from underwing.casebook.cases.values import OUTCOMES, Case, CaseError, Outcome, 
 from underwing.casebook.regions import Regions
 
 LIVE = ("open", "taken")
+Place = tuple[int, int, int, int]
+"""A place in the queue: priority, due, opened, id."""
+Offer = Callable[[Sequence[Case]], Sequence[Case]]
+_LOOKED_AT = 50
 MOST_NOTE = 10_000
 """Characters of a note or a reason."""
 
@@ -54,11 +58,18 @@ def take(rows: Rows, id: int, who: str, at: int, version: int | None = None) -> 
         return _change(rows, case, who, "took", at, state="taken", holder=_named(who))
 
 
-def take_next(rows: Rows, who: str, at: int) -> Case | None:
-    """Take the first case of the queue, or None when none is open."""
+def take_next(rows: Rows, who: str, at: int, offer: Offer | None = None) -> Case | None:
+    """Take the first case of the queue, or None when none is open. `offer` gives those of some cases that this person is
+    offered (all of them, if it is None)."""
+    after: Place | None = None
     with rows.transaction():
-        first = rows.page("open", None, None, 1)
-        return take(rows, first[0].id, who, at) if first else None
+        while cases := rows.page("open", None, after, 1 if offer is None else _LOOKED_AT):
+            offered = cases if offer is None else offer(cases)
+            if offered:
+                return take(rows, offered[0].id, who, at)
+            last = cases[-1]
+            after = (last.priority, last.due, last.opened, last.id)
+        return None
 
 
 def release(rows: Rows, id: int, who: str, at: int, version: int | None = None) -> Case:
@@ -125,7 +136,7 @@ def merge(rows: Rows, clocks: Regions, into: int, other: int, who: str, why: str
         case, gone = _free(find(rows, into), who), _free(find(rows, other), who)
         if case.test != gone.test:
             raise CaseError("a test case and a real one do not belong together")
-        events = [item.found.event for item in rows.items(other)]
+        events = [item.found.event for item in rows.all_items(other)]
         rows.move(events, into)
         detail = {"why": _words(why, "the reason"), "other": other, "events": events, "gone": _before(gone)}
         _change(
@@ -158,7 +169,7 @@ def split(
     """
     with rows.transaction():
         case = _free(find(rows, id), who)
-        held = {item.found.event for item in rows.items(id)}
+        held = {item.found.event for item in rows.all_items(id)}
         chosen = list(dict.fromkeys(events))
         missing = [event for event in chosen if event not in held]
         if missing:
@@ -227,7 +238,7 @@ def _part(rows: Rows, clocks: Regions, what: str, id: int, detail: dict[str, Any
     else:
         if other.acted != detail["acted"] or other.state != "open":
             raise CaseError(f"case {other.id}, which was split off, has moved on; merge it instead")
-        rows.move([item.found.event for item in rows.items(other.id)], id)
+        rows.move([item.found.event for item in rows.all_items(other.id)], id)
         rows.rebuild(other.id, live=False)
         changes = {"state": "merged", "into": id, "items": 0}
     _change(rows, other, who, "undid", at, {"what": what, "case": id}, undoable=False, **changes)
@@ -238,7 +249,7 @@ def _reckoned(rows: Rows, clocks: Regions, case: Case, at: int) -> dict[str, Any
     count = rows.rebuild(case.id, live=True)
     said: list[int] = []
     regions: dict[str, None] = {}
-    for item in rows.items(case.id):
+    for item in rows.all_items(case.id):
         regions |= {item.found.region: None} if item.found.region else {}
         said += [] if item.found.said is None else [item.found.said]
     seen = [edge.priority for edge in rows.edges(case.id)]

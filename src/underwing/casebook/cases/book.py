@@ -1,12 +1,11 @@
 """The casebook's one door: intake for the service, the queue and the acts for people.
 
 Durability. The service calls `take_in` after the engine's transaction and before it answers: what was answered is in
-both files. A crash between the two leaves an event that was never answered; sent again, it gets the same decision and
+both databases. A crash between the two leaves an event that was never answered; sent again, it gets the same decision and
 is taken in then. What is never sent again is made good by `catch_up` at the next start, from the table of decisions.
 All of it rests on taking nothing in twice.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
-from underwing.casebook.cases import acts, feedback, network, paging
+from underwing.casebook.cases import acts, correct, feedback, network, paging
 from underwing.casebook.cases.findings import by_hand, findings
 from underwing.casebook.cases.gather import Gathered, gather
 from underwing.casebook.cases.rows import Rows
@@ -34,8 +33,10 @@ from underwing.casebook.cases.values import (
     Relation,
     Taken,
 )
-from underwing.casebook.context import ContextBuffer, Line, Said
+from underwing.casebook.context import ContextBuffer, ContextError, Line, Said, Sealed, count, share
 from underwing.casebook.context.buffer import Waiting
+from underwing.casebook.database import Database
+from underwing.casebook.keys import Keys
 from underwing.casebook.regions import Regions, load_regions
 from underwing.model import Decision, Event, Message, UserReport
 
@@ -51,8 +52,7 @@ RING_SECONDS = 86_400
 """What is made good wakes nobody when it is older than this: a casebook that is new to an old database is no
 emergency."""
 Origin = Literal["policy", "report", "hand"]
-Place = tuple[int, int, int, int]
-"""A place in the queue: priority, due, opened, id."""
+Place = acts.Place
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -67,30 +67,39 @@ class Shown(Struct, frozen=True, kw_only=True):
 
 
 class Casebook:
-    """Owns a casebook's file through one connection; several processes may have it open. Safe to call from several threads.
+    """Cases in a database, or in one that it opens (a path or an address of PostgreSQL) and closes itself. Several
+    processes may work on one; safe to call from several threads.
 
     `clock` gives epoch seconds, `reports` says whether a user's report opens a case by itself, `context` is the
-    buffer whose messages are sealed into cases.
+    buffer whose messages are sealed into cases, `keys` hold the key that they are sealed with. `failed` is told where
+    context could not be sealed; that never keeps a case from being taken in.
 
     Raises:
-        CaseError: the file is something else's, or cannot be opened.
+        CasebookError: it cannot be opened.
+        CaseError: there is context, but no key to seal it.
     """
 
     def __init__(
         self,
-        path: Path | str,
+        where: Database | Path | str,
         *,
         regions: Regions | None = None,
         context: ContextBuffer | None = None,
-        durability: str = "full",
+        keys: Keys | None = None,
+        durability: Literal["full", "normal"] = "full",
         clock: Callable[[], float] = time.time,
         reports: bool = True,
+        failed: Callable[[str], None] = lambda _: None,
     ) -> None:
+        if context is not None and keys is None:
+            raise CaseError("context needs a key that it can be sealed with")
         self.regions = regions or load_regions()
+        self._clock, self._reports, self._failed = clock, reports, failed
+        self._owns = not isinstance(where, Database)
+        self.database = where if isinstance(where, Database) else Database(where, durability=durability)
         self.context = context
-        self._clock, self._reports = clock, reports
-        self._lock = threading.RLock()
-        self._rows = Rows(path, durability)
+        self.sealed = Sealed(self.database, keys) if keys is not None else None
+        self._rows = Rows(self.database)
         self.seal_pending()
 
     # -- intake -----------------------------------------------------------------------------------------
@@ -108,10 +117,10 @@ class Casebook:
 
     def take_in_all(self, taken: Sequence[Taken]) -> list[Gathered | None]:
         """Take several in, in one transaction: durable when this returns, and nothing of it when it raises."""
-        with self._lock:
-            with self._rows.transaction():
-                gathered = [self._take_in(one) for one in taken]
-            self.seal_pending()
+        with self.database.transaction():
+            gathered = [self._take_in(one) for one in taken]
+            if any(gathered):
+                self.seal_pending()
             return gathered
 
     def _take_in(self, taken: Taken, ring_after: int = 0) -> Gathered | None:
@@ -137,14 +146,13 @@ class Casebook:
         above a number, oldest first (`Runner.recent`). Their events are gone: conversation, media and marks are not
         known."""
         missing = 0
-        with self._lock:
-            while part := recent(self._rows.mark(CAUGHT_UP), 1_000):
-                with self._rows.transaction():
-                    for _, body in part:
-                        if any(name in body for name in _ASKS):
-                            made = self._take_in(Taken(event=None, decision=body), self._now() - RING_SECONDS)
-                            missing += made is not None and made.how != "known"
-                    self._rows.set_mark(CAUGHT_UP, part[-1][0])
+        while part := recent(self._rows.mark(CAUGHT_UP), 1_000):
+            with self.database.transaction():
+                for _, body in part:
+                    if any(name in body for name in _ASKS):
+                        made = self._take_in(Taken(event=None, decision=body), self._now() - RING_SECONDS)
+                        missing += made is not None and made.how != "known"
+                self._rows.set_mark(CAUGHT_UP, part[-1][0])
         return missing
 
     # -- context ----------------------------------------------------------------------------------------
@@ -163,34 +171,35 @@ class Casebook:
             self.context.keep(lines, self._now())
 
     def seal_pending(self) -> int:
-        """Seal the context of items that wait for it; how many items that were. Done after each intake, and at the start for
-        what a crash left over."""
-        if self.context is None:
+        """Seal the context of items that wait for it; how many items that were. Done with each intake, and at the start for
+        what could not be sealed before."""
+        if self.context is None or self.sealed is None:
             return 0
-        with self._lock:
-            done = 0
+        done = 0
+        with self.database.transaction():
             while pending := self._rows.unsealed():
-                seen: set[tuple[int, str]] = set()
-                for case, _, conversation in pending:
-                    if conversation is not None and (case, conversation) not in seen:
-                        seen.add((case, conversation))
-                        self.context.seal(case, conversation, self._now())
-                with self._rows.transaction():
-                    self._rows.set_sealed([event for _, event, _ in pending])
+                try:
+                    for case, conversation in dict.fromkeys((c, said) for c, _, said in pending if said):
+                        lines = self.context.lines(conversation, self._now())
+                        self.sealed.seal(case, conversation, lines, "buffer")
+                except ContextError as error:
+                    self._failed(str(error))
+                    break
+                self._rows.set_sealed([event for _, event, _ in pending])
                 done += len(pending)
-            return done
+        return done
 
     def supply(self, case: int, conversation: str, lines: Sequence[Line]) -> int:
         """Seal lines that the platform supplies into a case; how many were new."""
-        if self.context is None:
-            raise CaseError("context is off; name a key file to keep any")
-        with self._lock:
+        if self.sealed is None:
+            raise CaseError("there is no key that context could be sealed with; make a vault")
+        with self.database.transaction():
             acts.find(self._rows, case)
-            return self.context.supply(case, conversation, lines)
+            return self.sealed.seal(case, conversation, lines, "platform")
 
     def said(self, case: int) -> list[Said]:
-        """The sealed context of a case, by time; nothing where context is off."""
-        return self.context.read(case) if self.context is not None else []
+        """The sealed context of a case, by time; nothing where there is no key."""
+        return self.sealed.read(case) if self.sealed is not None else []
 
     # -- reading ----------------------------------------------------------------------------------------
 
@@ -203,13 +212,11 @@ class Casebook:
         limit: int = 50,
     ) -> list[Case]:
         """Cases in the order of the queue (priority, due, opened, number), behind the place `after`."""
-        with self._lock:
-            return self._rows.page(state, holder, after, max(1, min(limit, 1_000)))
+        return self._rows.page(state, holder, after, max(1, min(limit, 1_000)))
 
     def case(self, id: int) -> Case | None:
         """The head of a case, also of one that was merged."""
-        with self._lock:
-            return self._rows.case(id)
+        return self._rows.case(id)
 
     def show(self, id: int) -> Shown:
         """A case with people, edges and related cases.
@@ -217,7 +224,7 @@ class Casebook:
         Raises:
             CaseError: there is no such case.
         """
-        with self._lock:
+        with self.database.snapshot():
             case = self._rows.case(id)
             if case is None:
                 raise CaseError(f"there is no case {id}")
@@ -226,27 +233,24 @@ class Casebook:
                 people=tuple(self._rows.people(id, 1_000)),
                 edges=tuple(self._rows.edges(id, 1_000)),
                 relations=tuple(self._rows.relations(id)),
-                context=self.context.count(id) if self.context is not None else 0,
+                context=count(self.database, id),
             )
 
     def items(self, id: int, after: tuple[int, str] = (-1, ""), limit: int = 1_000) -> list[Item]:
         """The events of a case by time, behind `after` (at, event)."""
-        with self._lock:
-            return list(self._rows.items(id, after, limit))
+        return self._rows.items(id, after, limit)
 
     def where(self, event: str) -> Item | None:
         """The item of an event, if it is in a case."""
-        with self._lock:
-            return self._rows.item(event)
+        return self._rows.item(event)
 
     def history(self, id: int) -> list[Act]:
         """All that was done to a case, in order."""
-        with self._lock:
-            return self._rows.history(id)
+        return self._rows.history(id)
 
     def network(self, *, case: int | None = None, actor: str | None = None) -> network.Network:
         """The network of a case or of an actor, bounded."""
-        with self._lock:
+        with self.database.snapshot():
             if actor is not None:
                 return network.network_of_actor(self._rows, actor)
             if case is None:
@@ -255,13 +259,11 @@ class Casebook:
 
     def labels(self, after: int = 0) -> Iterator[feedback.Label]:
         """What closed cases say of their decisions (`feedback.labels`)."""
-        with self._lock:
-            yield from list(feedback.labels(self._rows, after))
+        return feedback.labels(self._rows, after)
 
     def negatives(self, after: int = 0) -> Iterator[feedback.Negative]:
         """Bank entries that matched by mistake (`feedback.negatives`)."""
-        with self._lock:
-            yield from list(feedback.negatives(self._rows, after))
+        return feedback.negatives(self._rows, after)
 
     # -- acting -----------------------------------------------------------------------------------------
 
@@ -280,7 +282,7 @@ class Casebook:
         if not (actor or target):
             raise CaseError("say whom it is about: an actor, a target or both")
         event = f"hand:{key or uuid4().hex}"
-        with self._lock, self._rows.transaction():
+        with self.database.transaction():
             found = by_hand(event, self._now(), actor, target, region, priority)
             made = self._gather(found, None, "hand", why)
             if made.how != "known":
@@ -291,9 +293,9 @@ class Casebook:
         """Take a case (`acts.take`)."""
         return self._do(acts.take, id, who, self._now(), version)
 
-    def take_next(self, who: str) -> Case | None:
-        """Take the first open case, or None."""
-        return self._do(acts.take_next, who, self._now())
+    def take_next(self, who: str, offer: acts.Offer | None = None) -> Case | None:
+        """Take the first open case that one is offered, or None (`acts.take_next`)."""
+        return self._do(acts.take_next, who, self._now(), offer)
 
     def release(self, id: int, who: str, version: int | None = None) -> Case:
         """Give a case back (`acts.release`)."""
@@ -311,23 +313,26 @@ class Casebook:
         """Close a case (`acts.close`)."""
         return self._do(acts.close, id, who, outcome, reason, self._now(), version)
 
+    def correct(self, id: int, who: str, outcome: Outcome, reason: str) -> Case:
+        """Give a closed case another outcome (`correct.correct`)."""
+        return self._do(correct.correct, id, who, outcome, reason, self._now())
+
     def reopen(self, id: int, who: str, why: str) -> Case:
         """Open a case again (`acts.reopen`)."""
         return self._do(acts.reopen, self.regions, id, who, why, self._now())
 
     def merge(self, into: int, other: int, who: str, why: str) -> Case:
         """Merge two cases (`acts.merge`); the sealed context of both goes with them."""
-        with self._lock:
-            if self.context is not None:
-                self.context.share(other, into)
-            return self._do(acts.merge, self.regions, into, other, who, why, self._now())
+        with self.database.transaction():
+            case = self._do(acts.merge, self.regions, into, other, who, why, self._now())
+            share(self.database, other, into)
+            return case
 
     def split(self, id: int, events: Sequence[str], who: str, why: str) -> tuple[Case, Case]:
         """Split a case (`acts.split`); both parts keep the sealed context."""
-        with self._lock:
+        with self.database.transaction():
             old, new = self._do(acts.split, self.regions, id, events, who, why, self._now())
-            if self.context is not None:
-                self.context.share(id, new.id)
+            share(self.database, id, new.id)
             return old, new
 
     def undo(self, id: int, who: str) -> Case:
@@ -335,8 +340,7 @@ class Casebook:
         return self._do(acts.undo, self.regions, id, who, self._now())
 
     def _do(self, function: Callable[Concatenate[Rows, P], R], *args: P.args, **more: P.kwargs) -> R:
-        with self._lock:
-            return function(self._rows, *args, **more)
+        return function(self._rows, *args, **more)
 
     # -- alarms -----------------------------------------------------------------------------------------
 
@@ -349,7 +353,7 @@ class Casebook:
     def due_alarms(self, plan: paging.Plan, now: int) -> list[tuple[paging.Alarm, tuple[paging.Notice, ...]]]:
         """The alarms to be sent at `now` with what to send; each is written as sent before it is handed out, so that
         two pagers do not ring twice. A pager that dies before sending loses one attempt; the next comes after the gap."""
-        with self._lock, self._rows.transaction():
+        with self.database.transaction():
             made = []
             for body in self._rows.alarms(now + max(*plan.gaps, plan.retry)):
                 alarm = _alarm(body)
@@ -362,7 +366,7 @@ class Casebook:
 
     def alarm_failed(self, alarm: paging.Alarm, plan: paging.Plan, now: int) -> None:
         """Note that a delivery failed: the next attempt comes sooner."""
-        with self._lock, self._rows.transaction():
+        with self.database.transaction():
             body = self._rows.alarm(alarm.case)
             if body is not None:
                 new = paging.failed(_alarm(body), now, plan)
@@ -372,9 +376,9 @@ class Casebook:
         return int(self._clock())
 
     def shut(self) -> None:
-        """Close the file. Nothing is lost if this is never called."""
-        with self._lock:
-            self._rows.db.close()
+        """Close the database, if it was opened here. Nothing is lost if this is never called."""
+        if self._owns:
+            self.database.close()
 
     def __enter__(self) -> "Casebook":
         return self

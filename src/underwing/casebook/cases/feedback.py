@@ -46,7 +46,7 @@ def labels(rows: Rows, after: int = 0) -> Iterator[Label]:
             after = case.id
             if case.test or case.outcome is None:
                 continue
-            for item in rows.items(case.id):
+            for item in rows.all_items(case.id):
                 if item.decision is None:
                     continue
                 decision = _decode(item.decision)
@@ -65,7 +65,7 @@ def negatives(rows: Rows, after: int = 0) -> Iterator[Negative]:
             after = case.id
             if case.outcome != "false_match" or case.test:
                 continue
-            for item in rows.items(case.id):
+            for item in rows.all_items(case.id):
                 keys = {
                     kind: [t.key for t in item.found.ties if t.kind == kind] for kind in ("entry", "media")
                 }

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from underwing.casebook.errors import CasebookError
 from underwing.model import Event
 
 
@@ -217,7 +218,7 @@ class Taken(Struct, frozen=True, kw_only=True):
     marks: Marks = Marks()
 
 
-class CaseError(RuntimeError):
+class CaseError(CasebookError):
     """Something that cannot be done with a case; says why."""
 
 

@@ -3,13 +3,13 @@
 import secrets
 from pathlib import Path
 
-from underwing.casebook.database import CasebookError
+from underwing.casebook.errors import CasebookError
 from underwing.casebook.private import read_private, write_private
 
 KEY_BYTES = 32
 
 
-class KeyFileError(RuntimeError):
+class KeyFileError(CasebookError):
     """A key file that cannot be used; says why and what to do. Never quotes the key."""
 
 

@@ -1,21 +1,19 @@
-"""The custody log in the casebook's file: append, read, checkpoint. All of its SQL is here."""
+"""The custody log in the casebook's database: append, read, checkpoint. All of its SQL is here."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from msgspec import ValidationError, convert
+from sqlalchemy import insert, select
 
 from underwing.casebook import times
 from underwing.casebook.custody.checkpoints import Checkpoint, attempt, line, sign
 from underwing.casebook.custody.records import FIRST, Entry, Kind, Record, decode, digest, encode
 from underwing.casebook.custody.signing import Signer
+from underwing.casebook.custody.tables import checkpoints as CHECKPOINTS
+from underwing.casebook.custody.tables import custody as LOG
 from underwing.casebook.database import CasebookError, Database
 
-VERSION = 1
-SCHEMA = """
-CREATE TABLE custody (number INTEGER PRIMARY KEY, body BLOB NOT NULL, hash TEXT NOT NULL, signature BLOB NOT NULL);
-CREATE TABLE custody_checkpoints (number INTEGER PRIMARY KEY, body BLOB NOT NULL)
-"""
 _SIGNED = b"underwing custody signature 1\n"
 _STEP = 500
 
@@ -26,15 +24,10 @@ def signed_message(hash: str) -> bytes:
 
 
 class Custody:
-    """The log. Every append is on the disk before it returns, in the transaction of the act it records.
-
-    Raises:
-        CasebookError: the tables are of a newer version.
-    """
+    """The log. Every append is on the disk before it returns, in the transaction of the act it records."""
 
     def __init__(self, database: Database, signer: Signer, clock: times.Clock = times.now) -> None:
         self._database, self._signer, self._clock = database, signer, clock
-        database.schema("custody", VERSION, SCHEMA)
 
     @property
     def public_key(self) -> str:
@@ -78,14 +71,12 @@ class Custody:
                 raise CasebookError(f"this cannot stand in the custody log: {error}") from None
             body = encode(record)
             hash = digest(body)
-            self._database.run(
-                "INSERT INTO custody (number, body, hash, signature) VALUES (?, ?, ?, ?)",
-                (number, body, hash, self._signer.sign(signed_message(hash))),
-            )
+            signature = self._signer.sign(signed_message(hash))
+            self._database.run(insert(LOG).values(number=number, body=body, hash=hash, signature=signature))
             return record
 
     def _last(self) -> Record | None:
-        row = self._database.row("SELECT body, hash FROM custody ORDER BY number DESC LIMIT 1")
+        row = self._database.row(select(LOG.c.body, LOG.c.hash).order_by(LOG.c.number.desc()).limit(1))
         if row is None:
             return None
         try:
@@ -99,8 +90,7 @@ class Custody:
     def entries(self, after: int = 0) -> Iterator[Entry]:
         """Everything in the log above a number, as it lies there, in order, a few hundred at a time in memory."""
         while rows := self._database.rows(
-            "SELECT number, body, hash, signature FROM custody WHERE number > ? ORDER BY number LIMIT ?",
-            (after, _STEP),
+            select(LOG).where(LOG.c.number > after).order_by(LOG.c.number).limit(_STEP)
         ):
             for row in rows:
                 yield Entry(*row)
@@ -136,13 +126,13 @@ class Custody:
             made = list(self.checkpoints())[-1:]
             if made and isinstance(made[0], Checkpoint) and made[0].head == digest(encode(last)):
                 return made[0]
-            first = self._database.value("SELECT hash FROM custody WHERE number = 1")
+            first = self._database.value(select(LOG.c.hash).where(LOG.c.number == 1))
             at = max(last.at, times.write(self._clock()))
             new = sign(self._signer, log=first, count=last.number, head=digest(encode(last)), at=at)
-            self._database.run("INSERT INTO custody_checkpoints (body) VALUES (?)", (line(new),))
+            self._database.run(insert(CHECKPOINTS).values(body=line(new)))
             return new
 
     def checkpoints(self) -> Iterator[Checkpoint | str]:
         """The checkpoints kept beside the log, oldest first; of a damaged one, what is wrong with it."""
-        for (body,) in self._database.rows("SELECT body FROM custody_checkpoints ORDER BY number"):
+        for (body,) in self._database.rows(select(CHECKPOINTS.c.body).order_by(CHECKPOINTS.c.number)):
             yield attempt(body)

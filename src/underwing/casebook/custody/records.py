@@ -15,9 +15,12 @@ Kind = Literal[
     "machine-read", "exported", "handed-over", "reported", "withdrawn", "restored", "held", "released",
     "erasure-asked", "destruction-asked", "destruction-cancelled", "destroyed",
     "key-changed",
+    "signed-in", "sign-in-refused", "signed-out", "acted", "changed", "asked", "confirmed", "declined",
 ]  # fmt: skip
-"""What can happen to evidence. Reading about it, seeing it blurred and revealing it are three different things;
-`reveal-begun` stands before the first byte is shown, `revealed-media` carries the `seconds` once it is over."""
+"""What can happen to evidence, and what people did. Reading about evidence, seeing it blurred and revealing it are three
+different things; `reveal-begun` stands before the first byte is shown, `revealed-media` carries the `seconds` once it is
+over. `acted` is an act on a case or a part of the service, `changed` one on an account; `asked`, `confirmed` and `declined`
+are the two people of an act that takes two."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 Time = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]

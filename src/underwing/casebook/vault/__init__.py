@@ -6,11 +6,11 @@ directory that joins them.
 May import: model.
 """
 
+from underwing.casebook.keys import KeyFile, KeyRefused, Keys, WrongKey
 from underwing.casebook.vault.certificate import Certificate
 from underwing.casebook.vault.home import Home
 from underwing.casebook.vault.index import Asked, Hold, Stored
 from underwing.casebook.vault.keeping import Erasure, Keeping, Refused
-from underwing.casebook.vault.keys import KeyFile, KeyRefused, Keys, WrongKey
 from underwing.casebook.vault.retention import Kept, Retention, Rule, load_retention
 from underwing.casebook.vault.store import ObjectStore, StoreFailed
 from underwing.casebook.vault.vault import Label, Tampered, Vault

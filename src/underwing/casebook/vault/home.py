@@ -1,4 +1,5 @@
-"""A vault's home: the directory with its settings, its database and (unless told otherwise) its keys and objects."""
+"""A vault's home: the directory with its settings and (unless told otherwise) its keys and objects. What is known of them
+lies in the casebook's database."""
 
 import tomllib
 from collections.abc import Iterator
@@ -12,9 +13,9 @@ from underwing.casebook import times
 from underwing.casebook.custody import Custody, Problem, Proof, Signer, Verifier, read_published, verify
 from underwing.casebook.custody.checkpoints import Checkpoint
 from underwing.casebook.database import CasebookError, Database
+from underwing.casebook.keys import KeyFile, Keys
 from underwing.casebook.private import write_private
 from underwing.casebook.vault.keeping import Keeping
-from underwing.casebook.vault.keys import KeyFile, Keys
 from underwing.casebook.vault.retention import load_retention
 from underwing.casebook.vault.store import ObjectStore
 from underwing.casebook.vault.vault import Vault
@@ -24,10 +25,10 @@ SETTINGS = "vault.toml"
 _FIRST_SETTINGS = """\
 # Paths are relative to this file. See docs/evidence.md.
 version = 1
-store = "{store}"           # a directory, or s3://bucket/prefix
-key_file = "{key_file}"     # the key-encryption key: keep a copy elsewhere, without it nothing can be read
-signing_key = "{signing_key}"  # signs the custody log
-retention = ""              # a file of retention rules laid over the shipped ones
+store = {store}  # a directory, or s3://bucket/prefix
+key_file = {key_file}  # the key-encryption key: keep a copy elsewhere, without it nothing can be read
+signing_key = {signing_key}  # signs the custody log
+retention = {retention}  # a file of retention rules laid over the shipped ones
 
 [store_options]             # for s3: endpoint, region, … (credentials come from the environment)
 {options}"""
@@ -45,7 +46,7 @@ class VaultSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Home:
-    """Everything of one vault, opened. What a process that died had begun is finished first.
+    """Everything of one vault, opened over the casebook's database. What a process that died had begun is finished first.
 
     `resume=False` is for looking only: everything stays as it lies, and a damaged log is `verify`'s to name.
 
@@ -56,12 +57,13 @@ class Home:
     def __init__(
         self,
         directory: Path,
+        database: Database,
         *,
         clock: times.Clock = times.now,
         keys: Keys | None = None,
         resume: bool = True,
     ) -> None:
-        settings = _settings(directory)
+        self.settings = settings = _settings(directory)
         self.signer = Signer.of(directory / settings.signing_key)
         self.keys = keys or KeyFile(directory / settings.key_file)
         store = (
@@ -71,11 +73,10 @@ class Home:
         )
         self.clock = clock
         self.retention = load_retention(directory / settings.retention if settings.retention else None)
-        self.database = Database(directory / "vault.db")
+        self.directory, self.database = directory, database
         self.custody = Custody(self.database, self.signer, clock)
         opened = next(self.custody.records(), None) if resume else None
         if opened and opened.facts.get("key") != self.signer.public:
-            self.close()
             raise CasebookError(
                 f"{directory / settings.signing_key} is not the key that this custody log was opened with"
             )
@@ -88,6 +89,7 @@ class Home:
     def make(
         cls,
         directory: Path,
+        database: Database,
         *,
         store: str = "objects",
         key_file: str = "vault.key",
@@ -97,31 +99,33 @@ class Home:
         """A new vault: directory (mode 0700), settings, and the two keys where there are none yet.
 
         Raises:
-            CasebookError: there is one already, or a file cannot be written.
+            CasebookError: there is one already, the casebook belongs to another, or a file cannot be written.
         """
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if (directory / SETTINGS).exists():
             raise CasebookError(f"{directory} holds a vault already")
+        if next(Custody(database, Signer.made()).entries(), None) is not None:
+            raise CasebookError(f"{database.name} has a vault, which is not at {directory}; say where it is")
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (directory / key_file).exists():
             KeyFile.make(directory / key_file)
         if not (directory / signing_key).exists():
             Signer.made().save(directory / signing_key)
-        lines = "".join(f"{k} = {_quoted(v)}\n" for k, v in (options or {}).items())
-        filled = _FIRST_SETTINGS.format(
-            store=store, key_file=key_file, signing_key=signing_key, options=lines
-        )
-        write_private(directory / SETTINGS, filled.encode())
-        return cls(directory)
+        write_settings(directory / SETTINGS, VaultSettings(
+            store=store, key_file=key_file, signing_key=signing_key, store_options=options or {}
+        ))  # fmt: skip
+        return cls(directory, database)
 
-    def close(self) -> None:
-        """Close the database."""
-        self.database.close()
+    @classmethod
+    def ensure(cls, directory: Path, database: Database) -> "Home":
+        """The vault in a directory, made where there is none."""
+        return (cls if (directory / SETTINGS).exists() else cls.make)(directory, database)
 
-    def __enter__(self) -> "Home":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def secrets(self) -> dict[str, Path]:
+        """The key files, by the names they have where nobody gave them others."""
+        return {
+            "vault.key": self.directory / self.settings.key_file,
+            "custody.key": self.directory / self.settings.signing_key,
+        }
 
     def verify(
         self, published: tuple[Path, ...] = (), public_key: str = "", contents: bool = True
@@ -135,30 +139,33 @@ class Home:
             CasebookError: a file that cannot be read, or no such key.
         """
         verifier = Verifier(public_key or self.signer.public)
-        proof = _prove(self.custody, verifier, published, self.clock())
+        proof = prove(self.custody, verifier, published, self.clock())
         if proof.problems:
             return proof, []
         return proof, list(verify_vault(self.vault, self.custody, verifier, contents))
 
 
 def prove_log(
-    database: Path, public_key: str, published: tuple[Path, ...] = (), clock: times.Clock = times.now
+    where: str, public_key: str, published: tuple[Path, ...] = (), clock: times.Clock = times.now
 ) -> Proof:
-    """Prove the log in a copy of `vault.db` with nothing but its public key.
+    """Prove the log in a casebook, or in a copy of one, with nothing but its public key.
 
     Raises:
         CasebookError: a file that cannot be read, or no such key.
     """
-    if not database.is_file():
-        raise CasebookError(f"{database}: no such file")
-    opened = Database(database)
+    if "://" not in where and not Path(where).is_file():
+        raise CasebookError(f"{where}: no such file")
+    opened = Database(where, migrate=False)
     try:
-        return _prove(Custody(opened, Signer.made(), clock), Verifier(public_key), published, clock())
+        return prove(Custody(opened, Signer.made(), clock), Verifier(public_key), published, clock())
     finally:
         opened.close()
 
 
-def _prove(custody: Custody, verifier: Verifier, published: tuple[Path, ...], now: datetime) -> Proof:
+def prove(
+    custody: Custody, verifier: Verifier, published: tuple[Path, ...] = (), now: datetime | None = None
+) -> Proof:
+    """Prove a log against its own checkpoints and those of some files. None of its times may lie after `now`."""
     checkpoints = [*_own(custody), *(known for path in published for known in _elsewhere(path))]
     return verify(custody.entries(), verifier, checkpoints, now)
 
@@ -188,6 +195,20 @@ def _settings(directory: Path) -> VaultSettings:
     if made.version != 1:
         raise CasebookError(f"{path}: version {made.version} is newer than this program")
     return made
+
+
+def write_settings(path: Path, settings: VaultSettings) -> None:
+    """The settings of a new vault as a file that says what each is.
+
+    Raises:
+        CasebookError: it exists, or cannot be written.
+    """
+    options = "".join(f"{name} = {_quoted(value)}\n" for name, value in settings.store_options.items())
+    filled = _FIRST_SETTINGS.format(
+        store=_quoted(settings.store), key_file=_quoted(settings.key_file), options=options,
+        signing_key=_quoted(settings.signing_key), retention=_quoted(settings.retention),
+    )  # fmt: skip
+    write_private(path, filled.encode())
 
 
 def _quoted(text: str) -> str:

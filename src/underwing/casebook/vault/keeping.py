@@ -14,6 +14,7 @@ from underwing.casebook import times
 from underwing.casebook.custody import Kind, Record, Signer
 from underwing.casebook.custody.records import digest, encode
 from underwing.casebook.database import CasebookError
+from underwing.casebook.vault import tables
 from underwing.casebook.vault.certificate import Certificate, certify
 from underwing.casebook.vault.index import Asked, Hold, Stored
 from underwing.casebook.vault.retention import Kept, Retention
@@ -242,7 +243,7 @@ class Keeping:
             self._index.set_state(address, "destroyed")
             self._index.unask(address)
             self._index.certify(address, msgspec.json.encode(certificate))
-        self._vault.database.forget()
+        self._vault.database.forget(tables.objects)
         self._vault.settle(self._index.get(address))
         return certificate
 

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from underwing.casebook.vault.keys import NONCE_BYTES
+from underwing.casebook.keys import NONCE_BYTES
 
 SEGMENT_BYTES = 4 * 1024 * 1024
 MAGIC = b"UWV1"

@@ -18,12 +18,12 @@ import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 
+from underwing.casebook import keys as wrapping
 from underwing.casebook import times
 from underwing.casebook.custody import Custody
 from underwing.casebook.database import CasebookError, Database
-from underwing.casebook.vault import keys as wrapping
+from underwing.casebook.keys import Keys
 from underwing.casebook.vault.index import Index, Stored
-from underwing.casebook.vault.keys import Keys
 from underwing.casebook.vault.retention import ObjectKind, check_regions
 from underwing.casebook.vault.seal import OVERHEAD, SEGMENT_BYTES, BrokenSeal, seal, segments, unseal
 from underwing.casebook.vault.store import Exists, Missing, ObjectStore, StoreFailed
@@ -207,6 +207,11 @@ class Vault:
         """The address these bytes have in a case that has a key."""
         return address_of(self._case_key(case), sha256, generation)
 
+    def names_of(self, stored: Stored) -> Iterator[str]:
+        """The names in the store of what an object consists of."""
+        yield from (segment_name(stored.locator, number) for number in range(stored.segments))
+        yield entry_name(stored.address)
+
     def rewrap(self, keys: Keys, *, by: str, reason: str) -> int:
         """Wrap every case's key by another key-encryption key from now on; how many there were. No object is touched.
 
@@ -222,7 +227,6 @@ class Vault:
             facts: dict[str, int | str | bool] = {"old": self._keys.id, "new": keys.id}
             self.custody.append("key-changed", by, reason=reason, facts=facts)
         self._keys = keys
-        self.database.forget()
         return len(cases)
 
     def resume(self) -> None:

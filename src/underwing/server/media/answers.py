@@ -6,7 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from underwing.banks.entries import Agreement, Bank, Entry, Name
 from underwing.banks.exchanges import Health
-from underwing.model import LABELS, Decision, MediaMatch, Pdq
+from underwing.model import LABELS, Decision, MediaMatch, MediaScore, Pdq
 from underwing.model.events import At, Id, Recipients, Surface
 from underwing.model.media import PdqHex
 
@@ -42,8 +42,10 @@ class MediaAnswer(Struct, frozen=True, kw_only=True):
     """What a file is and what it matched.
 
     `frames` counts the frames of a film or an animation that were looked at, `duration` its seconds. `more` is how many
-    further hits were not looked at. With an `error` it could not be checked and should stay held. `receipt` is a compact
-    JWS over the SHA-256 and the verdict.
+    further hits were not looked at. With an `error` it could not be checked and should stay held. `score` is a classifier's
+    guess, null unless one is set; `unscored` says why it gave none. `receipt` is a compact JWS over the SHA-256 and the
+    verdict. `evidence`: where the decision asks for a case, whether the bytes were sealed into it
+    (`kept`), still are being (`pending`), or were not (`missing`: keep them, and bring them again).
     """
 
     sha256: str
@@ -57,8 +59,11 @@ class MediaAnswer(Struct, frozen=True, kw_only=True):
     matches: tuple[MediaMatch, ...]
     more: int
     error: str | None
+    score: MediaScore | None
+    unscored: str | None
     decision: Decision | None
     receipt: str
+    evidence: Literal["kept", "missing", "pending"] | None = None
 
 
 class HashQuery(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from msgspec import structs
 
 from underwing.engine.keys import iso
 from underwing.model import Decision, Media, MediaHashes, Pdq, View
+from underwing.server.evidence import Evidence, Kept
 from underwing.server.http import Refusal, Request, Response
 from underwing.server.ingest import Ingest
 from underwing.server.intake import Problem
@@ -33,8 +34,14 @@ class Checks:
     """The routes that check. `desk` and `ingest` give what lies behind them, or refuse while it is not there."""
 
     def __init__(
-        self, desk: Callable[[], Desk], ingest: Callable[[], Ingest], metrics: Metrics, settings: Settings
+        self,
+        desk: Callable[[], Desk],
+        ingest: Callable[[], Ingest],
+        metrics: Metrics,
+        settings: Settings,
+        evidence: Callable[[], Evidence | None] = lambda: None,
     ) -> None:
+        self._evidence = evidence
         self._desk, self._ingest, self._metrics, self._settings = desk, ingest, metrics, settings
 
     async def post_media(self, request: Request) -> Response:
@@ -45,22 +52,13 @@ class Checks:
             event = event_of(request, upload, settings.max_ahead)
             if event is not None:
                 self._ingest()
-            checked = await desk.check(upload.data)
+            checked = await desk.check(upload.data, scored=True)
+            decision, evidence = await self._decided(request, event, upload.data, checked)
         now = iso(time.time())
         hashes, found = checked.hashes, checked.found
         verdict = verdict_of(hashes, found.matches)
         self._metrics.media_checked.labels("file", verdict).inc()
         request.counts = {"bytes": hashes.size, "matches": len(found.matches)}
-        decision = None
-        if event is not None:
-            decision = await self._decide(
-                structs.replace(
-                    event,
-                    sha256=hashes.sha256,
-                    error=hashes.error[:500] if hashes.error else None,
-                    matches=list(found.matches),
-                )
-            )
         receipt = desk.signer.sign(
             Receipt(
                 sha256=hashes.sha256, at=now, verdict=verdict,
@@ -70,9 +68,27 @@ class Checks:
         answer = MediaAnswer(
             sha256=hashes.sha256, sha1=hashes.sha1, md5=hashes.md5, size=hashes.size, type=hashes.type, pdq=hashes.pdq,
             frames=len(hashes.frames), duration=hashes.duration, matches=found.matches, more=found.more,
-            error=hashes.error, decision=decision, receipt=receipt,
+            error=hashes.error, score=hashes.score, unscored=hashes.unscored, decision=decision, receipt=receipt,
+            evidence=evidence,
         )  # fmt: skip
         return Response(msgspec.json.encode(answer))
+
+    async def _decided(
+        self, request: Request, event: Media | None, data: bytes, checked: Checked
+    ) -> tuple[Decision | None, Kept | None]:
+        """The decision on a file's having been sent, and what became of its bytes where a case asks for them."""
+        if event is None:
+            return None, None
+        hashes = checked.hashes
+        error = hashes.error[:500] if hashes.error else None
+        event = structs.replace(
+            event, sha256=hashes.sha256, error=error, matches=list(checked.found.matches), score=hashes.score
+        )
+        decision = await self._decide(event)
+        keeper = self._evidence()
+        if keeper is None:
+            return decision, None
+        return decision, await keeper.keep(data, event, checked, decision, request.key or "platform")
 
     async def post_hashes(self, request: Request) -> Response:
         """Look hashes up: one query, or many."""

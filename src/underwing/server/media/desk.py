@@ -6,6 +6,7 @@ and whatever another thread or process writes into the banks, they see at the ne
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,9 +20,12 @@ from msgspec import Struct
 from underwing.banks.checker import Checker
 from underwing.banks.matching import Matches
 from underwing.banks.store import Store
-from underwing.media.pool import Job, Pool
+from underwing.media.orders import Job, Order, joined
+from underwing.media.pool import Pool
+from underwing.media.still import Still, Wish
 from underwing.model import MediaHashes, Pdq, View
 from underwing.server.http import Refusal
+from underwing.server.logs import note
 from underwing.server.media.receipts import Signer
 from underwing.server.metrics import Metrics
 
@@ -99,15 +103,26 @@ class Desk:
         finally:
             self._free += 1
 
-    async def check(self, data: bytes) -> Checked:
-        """Look at a file and match it; decoded in full wherever that could make another verdict."""
+    async def check(self, data: bytes, *, scored: bool = False) -> Checked:
+        """Look at a file and match it; looked at closer wherever that could make another verdict. `scored` asks for the
+        classifier's score too, where there is one."""
 
-        def unless_wants_full(hashes: MediaHashes) -> Checked | None:
+        def first(hashes: MediaHashes) -> tuple[MediaHashes, Checked | Order]:
             with self._turn:
-                return None if self._checker.wants_full(hashes) else self._matched(hashes)
+                return hashes, self._checker.second_look(hashes) or self._matched(hashes)
 
-        checked = await self._look(data, "draft", unless_wants_full)
-        return checked if checked is not None else await self._look(data, "full", self._in_turn)
+        hashes, seen = await self._look(data, "scored" if scored else "draft", first)
+        self._count_score(hashes)
+        if isinstance(seen, Checked):
+            return seen
+        return await self._look(data, seen, lambda again: self._in_turn(joined(hashes, again)))
+
+    def _count_score(self, hashes: MediaHashes) -> None:
+        if hashes.score is not None:
+            self._metrics.media_scored.labels("scored").inc()
+        elif hashes.unscored is not None:
+            self._metrics.media_scored.labels("unscored").inc()
+            note("media_unscored", logging.WARNING, problem=hashes.unscored)
 
     async def hash(self, data: bytes) -> MediaHashes:
         """The hashes of a file, decoded in full."""
@@ -117,11 +132,8 @@ class Desk:
         """The hashes of a file that is to be banked."""
         return await self._look(data, "bank", _as_they_are)
 
-    async def _look(self, data: bytes, job: Job, then: Callable[[MediaHashes], R]) -> R:
+    async def _look(self, data: bytes, job: Job | Order, then: Callable[[MediaHashes], R]) -> R:
         """What `then` makes of the hashes, in the thread that waits for the worker."""
-        if self._pool is None:
-            self._pool = self._make_pool()
-            self._metrics.media_deaths.set_function(lambda: self._pool.deaths if self._pool else 0)
         began = time.perf_counter()
 
         def looked(hashes: MediaHashes) -> R:
@@ -132,10 +144,24 @@ class Desk:
             return made
 
         try:
-            future = self._pool.submit_then(data, job, looked)
+            future = self._workers().submit_then(data, job, looked)
         except RuntimeError:
             raise _stopping() from None
         return await asyncio.wrap_future(future)
+
+    async def still(self, data: bytes, wish: Wish) -> Still:
+        """A small still of a file, for a person to look at."""
+        try:
+            future = self._workers().still(data, wish)
+        except RuntimeError:
+            raise _stopping() from None
+        return await asyncio.wrap_future(future)
+
+    def _workers(self) -> Pool:
+        if self._pool is None:
+            self._pool = self._make_pool()
+            self._metrics.media_deaths.set_function(lambda: self._pool.deaths if self._pool else 0)
+        return self._pool
 
     async def match(self, hashes: MediaHashes) -> Checked:
         """What of these hashes is in the banks as they are now.

@@ -7,6 +7,7 @@ receipt and the public key from `/v1/receipts/keys` can verify it with any JOSE 
 import logging
 import os
 from base64 import urlsafe_b64encode
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -71,15 +72,17 @@ class Signer:
             {"keys": [{**public, "kid": self._id, "use": "sig", "alg": ALGORITHM}]}
         )
         """The public key as a JWK set."""
-        head = {"alg": ALGORITHM, "kid": self._id, "typ": TYPE}
-        # The head is the same for every receipt; the library makes it, once.
-        self._head = jws.serialize_compact(head, b"", self._key, algorithms=[ALGORITHM]).partition(".")[0]
         self._sign = _private(self._key).sign
 
-    def sign(self, receipt: Receipt) -> str:
+    def sign(self, receipt: Struct, type: str = TYPE) -> str:
         """The receipt as a compact JWS (RFC 7515, 5.1)."""
-        signed = f"{self._head}.{_base64(msgspec.json.encode(receipt))}"
+        signed = f"{self._head(type)}.{_base64(msgspec.json.encode(receipt))}"
         return f"{signed}.{_base64(self._sign(signed.encode()))}"
+
+    @cache  # noqa: B019  (there is one signer, and a few types)
+    def _head(self, type: str) -> str:
+        head = {"alg": ALGORITHM, "kid": self._id, "typ": type}
+        return str(jws.serialize_compact(head, b"", self._key, algorithms=[ALGORITHM]).partition(".")[0])
 
 
 def _private(key: OKPKey) -> Ed25519PrivateKey:
@@ -126,5 +129,5 @@ def _read(path: Path) -> OKPKey:
         if key.is_private and key.curve_name == "Ed25519":
             return key
     except (JoseError, ValueError):
-        pass
+        pass  # said below, and without the library's words: these may quote the file, and it may be another key
     raise ReceiptError(f"{path} holds no private Ed25519 key in PEM; move it away and a new one is made")

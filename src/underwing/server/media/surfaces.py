@@ -10,12 +10,14 @@ from functools import partial
 from underwing.banks.schema import BankError
 from underwing.banks.store import Store
 from underwing.media.pool import Bounds, Pool
+from underwing.server.evidence import Evidence
 from underwing.server.http import Refusal, Request, Response
 from underwing.server.ingest import Ingest
 from underwing.server.logs import note
 from underwing.server.media.banks import BankRoutes
 from underwing.server.media.check import Checks
 from underwing.server.media.desk import Desk
+from underwing.server.media.exchanges import Exchanges
 from underwing.server.media.hma import HmaRoutes
 from underwing.server.media.hma_banks import HmaBanks
 from underwing.server.media.receipts import ReceiptError, Signer
@@ -33,11 +35,19 @@ EXPIRE_SECONDS = 60.0
 class Surfaces:
     """Everything about media that the application has."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, ingest: Callable[[], Ingest]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        ingest: Callable[[], Ingest],
+        evidence: Callable[[], Evidence | None] = lambda: None,
+    ) -> None:
+        self._evidence = evidence
         self._settings, self._metrics, self._ingest = settings, metrics, ingest
         self._open: Desk | None = None
         self._problem = ""
         self._told = "loading"
+        self._exchanges = _exchanges(settings, metrics)
 
     def desk(self) -> Desk:
         """What lies behind the routes.
@@ -54,7 +64,7 @@ class Surfaces:
     def lay(self, routes: Routes) -> None:
         """Put the routes into the table."""
         add, settings = routes.add, self._settings
-        checks = Checks(self.desk, self._ingest, self._metrics, settings)
+        checks = Checks(self.desk, self._ingest, self._metrics, settings, self._evidence)
         banks = BankRoutes(self.desk, settings)
         add("/v1/media", POST=Route("media", checks.post_media, EVENTS))
         add("/v1/hashes", POST=Route("hashes", checks.post_hashes, EVENTS))
@@ -105,6 +115,8 @@ class Surfaces:
                 await asyncio.sleep(AGAIN_SECONDS)
         self._problem = ""
         note("banks_ready", file=str(self._settings.banks_file), banks=self._told)
+        if self._exchanges is not None:
+            self._exchanges.start()
         while True:
             await asyncio.sleep(EXPIRE_SECONDS)
             try:
@@ -129,29 +141,44 @@ class Surfaces:
     def _made(self) -> Desk:
         settings = self._settings
         bounds = Bounds(
-            size=settings.media_max, memory=settings.media_memory, seconds=float(settings.media_seconds)
+            size=settings.media_max,
+            memory=settings.media_memory,
+            seconds=float(settings.media_seconds),
+            long_video=float(settings.media_long_video),
         )
         workers = settings.media_workers or os.cpu_count() or 1
         return Desk(
             settings.banks_file,
             Signer(settings.receipt_key_file),
             self._metrics,
-            pool=lambda: Pool(workers, bounds),
+            pool=lambda: Pool(workers, bounds, classifier=settings.classifier),
             in_flight=settings.media_in_flight,
         )
 
     async def stop(self) -> None:
         """End what lies behind the routes."""
+        if self._exchanges is not None:
+            await asyncio.to_thread(self._exchanges.stop)
         desk, self._open = self._open, None
         if desk is not None:
             await desk.close()
 
     def details(self) -> dict[str, str]:
-        """What `/readyz` tells of the banks."""
-        return {"banks": self._told}
+        """What `/readyz` tells of the banks and of the sources of lists."""
+        exchanges = self._exchanges.details() if self._exchanges is not None else {"exchanges": "off"}
+        return {"banks": self._told} | exchanges
 
     async def _keys(self, request: Request) -> Response:
         return Response(self.desk().signer.jwks, type=b"application/jwk-set+json")
+
+
+def _exchanges(settings: Settings, metrics: Metrics) -> Exchanges | None:
+    path = settings.exchanges_file
+    return (
+        None
+        if path is None
+        else Exchanges(path, settings.banks_file, metrics, named=bool(settings.exchanges))
+    )
 
 
 def _told(store: Store) -> str:

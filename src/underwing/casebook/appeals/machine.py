@@ -1,0 +1,97 @@
+"""What may be done with an appeal, in which state, by whom. Pure: each function gives the appeal as it is then.
+
+`deciders` are the members who had to do with the first decision. None of them may decide about the appeal (Art. 20(6) DSA
+asks for qualified people and no mere machine; that it is another person is Underwing's rule).
+"""
+
+from collections.abc import Iterable, Set
+
+from msgspec import structs
+
+from underwing.casebook.appeals.values import MOST_TEXT, VERDICTS, Appeal, AppealError, NotYou, Verdict
+from underwing.casebook.cases.values import Act, Case
+
+DECIDING = ("closed", "corrected")
+"""Acts on a case that decide it."""
+
+
+def deciders(case: Case | None, history: Iterable[Act]) -> frozenset[str]:
+    """Who had to do with the decision on a case: whoever decided it, at any time, and whoever holds it now."""
+    held = {case.holder} if case is not None and case.holder else set()
+    return frozenset(held | {act.who for act in history if act.what in DECIDING})
+
+
+def take(appeal: Appeal, who: str, deciders: Set[str]) -> Appeal:
+    """Take an appeal that waits; taking one's own again changes nothing.
+
+    Raises:
+        NotYou: this person had to do with the first decision.
+        AppealError: somebody else has it, or it is decided.
+    """
+    _fit(who, deciders)
+    if appeal.state == "taken" and appeal.holder == who:
+        return appeal
+    if appeal.state != "waiting":
+        raise AppealError(_taken(appeal))
+    return structs.replace(appeal, state="taken", holder=who)
+
+
+def release(appeal: Appeal, who: str) -> Appeal:
+    """Give an appeal back to the queue.
+
+    Raises:
+        AppealError: this person does not have it.
+    """
+    _held(appeal, who)
+    return structs.replace(appeal, state="waiting", holder="")
+
+
+def decide(
+    appeal: Appeal,
+    who: str,
+    deciders: Set[str],
+    verdict: Verdict,
+    *,
+    reason: str,
+    answer: str,
+    at: int,
+    match_false: bool = False,
+) -> Appeal:
+    """Decide about an appeal that this person has taken. Nothing changes it afterwards.
+
+    Raises:
+        NotYou: this person had to do with the first decision (perhaps since taking it).
+        AppealError: not taken by this person; unknown verdict; no reason or no answer; a false match that is not reversed.
+    """
+    _fit(who, deciders)
+    _held(appeal, who)
+    if verdict not in VERDICTS:
+        raise AppealError(f"unknown verdict {verdict!r}; known are {', '.join(VERDICTS)}")
+    for text, what in ((reason, "the reason"), (answer, "the answer to the account holder")):
+        if not text.strip():
+            raise AppealError(f"{what} is missing")
+        if len(text) > MOST_TEXT:
+            raise AppealError(f"{what} may have at most {MOST_TEXT} characters")
+    if match_false and (verdict != "reversed" or appeal.kind != "decision"):
+        raise AppealError("where the match was false, the decision is reversed")
+    return structs.replace(
+        appeal, state=verdict, holder="", decided_by=who, decided=at, reason=reason, answer=answer,
+        match_false=match_false,
+    )  # fmt: skip
+
+
+def _fit(who: str, deciders: Set[str]) -> None:
+    if not who.strip():
+        raise AppealError("say who acts")
+    if who in deciders:
+        raise NotYou("you had to do with the first decision; a colleague must look at this one")
+
+
+def _held(appeal: Appeal, who: str) -> None:
+    if appeal.state != "taken" or appeal.holder != who:
+        raise AppealError(_taken(appeal))
+
+
+def _taken(appeal: Appeal) -> str:
+    said = {"waiting": "nobody has taken it", "taken": f"{appeal.holder} has taken it"}
+    return f"appeal {appeal.id}: {said.get(appeal.state, 'it is decided')}"

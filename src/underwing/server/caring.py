@@ -1,0 +1,61 @@
+"""Care, evidence and appeals of a running service: made from the casebook and its vault, and what they do by themselves."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from underwing.banks.store import Store
+from underwing.casebook.appeals import Appeals
+from underwing.casebook.care import Care, load_limits
+from underwing.casebook.people.audit import note
+from underwing.model import Event
+from underwing.server.appeals.follow import Follower
+from underwing.server.casework import Casework
+from underwing.server.console.media import close_late
+from underwing.server.evidence import Evidence
+from underwing.server.http import Refusal
+from underwing.server.ingest import Ingest
+from underwing.server.intake import Problem
+from underwing.server.settings import Settings
+
+
+class Caring:
+    """`banks` runs a function with the store of the banks; `clock` gives epoch seconds.
+
+    Raises:
+        LimitsError: the file of limits cannot be used.
+    """
+
+    def __init__(
+        self,
+        casework: Casework,
+        settings: Settings,
+        ingest: Ingest,
+        banks: Callable[[Callable[[Store], object]], Awaitable[object]],
+        clock: Callable[[], float],
+    ) -> None:
+        home, database = casework.home, casework.database
+        limits = load_limits(Path(settings.care) if settings.care else None)
+        self._ingest = ingest
+        self.care = Care(database, home.vault, home.custody, limits, clock=clock)
+        self.evidence = Evidence(self.care, casework.book, keep_media=settings.keep_media)
+
+        def audit(by: str, what: str, about: str, facts: dict[str, int | str | bool]) -> None:
+            note(home.custody, "acted", by, what, about, **facts)
+
+        self.appeals = Appeals(database, casework.book, audit, clock=clock)
+        webhook = (settings.appeal_webhook, settings.appeal_secret)
+        self.follower = Follower(self.appeals, self._decide, banks, webhook, clock)
+
+    async def run(self) -> None:
+        """End reveals whose end nobody reported, and carry out what follows from appeals, until cancelled."""
+        await asyncio.gather(close_late(self.care), self.follower.run())
+
+    async def close(self) -> None:
+        """Finish the files that are being sealed."""
+        await asyncio.to_thread(self.evidence.close)
+
+    async def _decide(self, event: Event) -> None:
+        outcome = await self._ingest.single(event)
+        if isinstance(outcome, Problem):
+            raise Refusal(outcome.status, outcome.code, outcome.message)
