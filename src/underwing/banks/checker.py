@@ -67,8 +67,8 @@ class Checker:
             return Order("closer", windows) if windows else None
         if hashes.profile == FULL or not hashes.views:
             return None
-        near = self._index.any_near([view.pdq.hash for view in hashes.views], PDQ_DISTANCE + DRAFT_MARGIN)
-        return Order("full") if near else None
+        views = [view.pdq.hash for view in hashes.views]
+        return Order("full") if self._index.any_near(views, PDQ_DISTANCE + DRAFT_MARGIN) else None
 
     def fingerprint(self) -> str:
         """Says which state of the banks an answer is of: the same one exactly if nothing that may match has changed."""

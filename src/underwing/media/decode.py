@@ -172,7 +172,7 @@ def frames(data: bytes, media_type: str) -> Iterator[tuple[float, float, Picture
                 raise Undecodable(
                     f"more than {MAX_FRAMES} frames, or {MAX_FRAME_PIXELS} pixels in all frames"
                 )
-            picture = next(_pictures(image, image.size, FULL))
+            picture = next(_pictures(image, image.size, FULL, again=True))
             until = at + (float(image.info.get("duration") or 0) / 1000 or _UNTIMED)
             yield at, until, picture
             at = until
@@ -246,7 +246,10 @@ def _opened(data: bytes, media_type: str) -> Iterator[Image.Image]:
         raise Undecodable(f"cannot be decoded: {str(error)[:200] or type(error).__name__}") from error
 
 
-def _pictures(image: Image.Image, whole: tuple[int, int], profile: Profile) -> Iterator[Picture]:
+def _pictures(
+    image: Image.Image, whole: tuple[int, int], profile: Profile, *, again: bool = False
+) -> Iterator[Picture]:
+    """What is shown of an image; unless it is needed `again`, it is let go before the last of it is given."""
     if not 0 < image.width * image.height <= MAX_PIXELS:
         raise Undecodable(f"{image.width} × {image.height} pixels; at most {MAX_PIXELS} are decoded")
     image.load()

@@ -98,6 +98,8 @@ def _look(data: bytes, known: MediaHashes, profile: Profile, banked: bool) -> Me
             del picture  # before the next one is made
     except Undecodable as error:
         return replace(exact, error=str(error))
+    except MemoryError:
+        return replace(exact, error="needs more memory than there is for a picture")
     known = replace(known, views=_distinct(views))
     if alone:
         return known
@@ -120,6 +122,7 @@ def _views(picture: Picture, banked: bool) -> Iterator[View]:
     if banked:
         for how, variant in bank_variants(picture):
             yield from _turned(variant, (*ground, how), banked)
+            del variant  # before the next one is made
 
 
 def _turned(picture: Picture, steps: tuple[str, ...], banked: bool) -> Iterator[View]:

@@ -30,10 +30,11 @@ from underwing.media.worker import LENGTH, allowed
 from underwing.model.media import MediaHashes
 
 R = TypeVar("R")
-Found = MediaHashes | Still
 _READY_WITHIN = 300.0
 """Seconds; a first start compiles the machine code."""
 _SIGXCPU: Final = 24
+_DIES_WITHIN: Final = 5.0
+"""Seconds for a process that closed its pipe to be gone."""
 
 
 class Bounds(Struct, frozen=True):
@@ -101,18 +102,18 @@ class Pool:
 
     def submit_then(self, data: bytes, job: Job | Order, then: Callable[[MediaHashes], R]) -> Future[R]:
         """What `then` makes of the hashes of a file, later. It runs in the thread that took them from the worker, which
-        does nothing else meanwhile; what it raises is raised by the future."""
+        does nothing else meanwhile; what it raises is raised by the future. Raises as `submit` does."""
         return self._hand_in(data, job if isinstance(job, Order) else Order(job), then)
 
     def still(self, data: bytes, wish: Wish) -> Future[Still]:
         """A small still of a file, later. Raises as `submit` does."""
         return self._hand_in(data, Order("still", still=wish), lambda found: found)
 
-    def _hand_in(self, data: bytes, order: Order, then: Callable[[Any], Any]) -> Future[Any]:
+    def _hand_in(self, data: bytes, order: Order, then: Callable[[Any], R]) -> Future[R]:
         with self._lock:
             if self._closed:
                 raise RuntimeError("the pool is closed")
-            future: Future[Any] = Future()
+            future: Future[R] = Future()
             self._jobs.put((data, order, then, future))
         return future
 
@@ -235,6 +236,8 @@ class _Worker:
         finally:
             self.deadline.lift()
             if answer is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(_DIES_WITHIN)  # killed while it dies, it would not tell of what it died
                 self.end()
         if answer is None:
             raise _Died(self._why(size, seconds if self.deadline.passed else None))

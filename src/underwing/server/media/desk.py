@@ -115,7 +115,7 @@ class Desk:
         self._count_score(hashes)
         if isinstance(seen, Checked):
             return seen
-        return await self._look(data, seen, lambda closer: self._in_turn(joined(hashes, closer)))
+        return await self._look(data, seen, lambda again: self._in_turn(joined(hashes, again)))
 
     def _count_score(self, hashes: MediaHashes) -> None:
         if hashes.score is not None:
@@ -134,7 +134,7 @@ class Desk:
 
     async def _look(self, data: bytes, job: Job | Order, then: Callable[[MediaHashes], R]) -> R:
         """What `then` makes of the hashes, in the thread that waits for the worker."""
-        pool, began = self._workers(), time.perf_counter()
+        began = time.perf_counter()
 
         def looked(hashes: MediaHashes) -> R:
             now = time.perf_counter()
@@ -144,7 +144,7 @@ class Desk:
             return made
 
         try:
-            future = pool.submit_then(data, job, looked)
+            future = self._workers().submit_then(data, job, looked)
         except RuntimeError:
             raise _stopping() from None
         return await asyncio.wrap_future(future)

@@ -7,6 +7,7 @@ receipt and the public key from `/v1/receipts/keys` can verify it with any JOSE 
 import logging
 import os
 from base64 import urlsafe_b64encode
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -71,7 +72,6 @@ class Signer:
             {"keys": [{**public, "kid": self._id, "use": "sig", "alg": ALGORITHM}]}
         )
         """The public key as a JWK set."""
-        self._heads: dict[str, str] = {}
         self._sign = _private(self._key).sign
 
     def sign(self, receipt: Struct, type: str = TYPE) -> str:
@@ -79,13 +79,10 @@ class Signer:
         signed = f"{self._head(type)}.{_base64(msgspec.json.encode(receipt))}"
         return f"{signed}.{_base64(self._sign(signed.encode()))}"
 
+    @cache  # noqa: B019  (there is one signer, and a few types)
     def _head(self, type: str) -> str:
-        """The head is the same for every receipt of a type; the library makes it, once."""
-        if type not in self._heads:
-            head = {"alg": ALGORITHM, "kid": self._id, "typ": type}
-            made = jws.serialize_compact(head, b"", self._key, algorithms=[ALGORITHM])
-            self._heads[type] = made.partition(".")[0]
-        return self._heads[type]
+        head = {"alg": ALGORITHM, "kid": self._id, "typ": type}
+        return str(jws.serialize_compact(head, b"", self._key, algorithms=[ALGORITHM]).partition(".")[0])
 
 
 def _private(key: OKPKey) -> Ed25519PrivateKey:
