@@ -1,5 +1,6 @@
 """The command that watches one live stream, with its chat beside it."""
 
+import os
 import queue
 import sys
 import threading
@@ -23,13 +24,17 @@ from underwing.cli.common import (
     open_banks,
     out,
     plain_errors,
+    stop,
 )
 from underwing.cli.judge import Packs, PolicyPath
+from underwing.connectors import Control, ControlError, carry_out, control_at
 from underwing.engine import MemoryState
 from underwing.live.guard import RAISED_FOR, Guard, Watched, worth_a_closer_look
 from underwing.live.watch import Health, Sighting, Watch
 from underwing.model import BadEvent, Decision, Event, Message, decode_event, encode
 
+SIGNED_WITH = "UNDERWING_CONTROL_SECRET"
+"""The variable with the secret that signs what a webhook is told."""
 _Told = Sighting | Health | Event | None
 
 
@@ -49,6 +54,12 @@ def watch(
     banks: BanksFile = DEFAULT_BANKS,
     packs: Packs = None,
     policy: PolicyPath = None,
+    control: Annotated[
+        str,
+        typer.Option(
+            "--control", help="Act on it: nginx-rtmp+http://…/control?app=A&name=N or webhook+https://…"
+        ),
+    ] = "",
     often: Annotated[bool, typer.Option("--often", help="Look twice a second all the time.")] = False,
     give_up: Annotated[
         float, typer.Option("--give-up", help="Seconds that a lost stream is tried again.")
@@ -69,6 +80,7 @@ def watch(
             matcher = Matcher(stack.enter_context(open_banks(banks)).lookups, FollowingIndex(None))
         else:
             err.print(f"[dim]no banks at {banks}: no frame can match[/]", highlight=False)
+        hand = _hand(control)
         guard = Guard(Watched(id=stream, streamer=streamer, conversation=conversation or stream))
         eye = Watch(url, told.put, told.put, give_up=give_up)
         if often:
@@ -80,6 +92,7 @@ def watch(
             eye,
             _events(told, guard, matcher),
             lambda event: engine.step(state, event),
+            hand,
             often=often,
             json=json,
         )
@@ -88,10 +101,18 @@ def watch(
     raise typer.Exit(worst)
 
 
+def _hand(address: str) -> Control | None:
+    try:
+        return control_at(address, os.environ.get(SIGNED_WITH, "")) if address else None
+    except ControlError as error:
+        stop(str(error))
+
+
 def _follow(
     eye: Watch,
     events: Iterator[tuple[list[Event], str | None]],
     step: Callable[[Event], Decision],
+    hand: Control | None,
     *,
     often: bool,
     json: bool,
@@ -104,6 +125,8 @@ def _follow(
             for decision in decisions:
                 code = max(code, int(decision.level in ("review", "urgent")))
                 _show(decision, text, json)
+                if hand is not None:
+                    _act(hand, decision)
             if not often and worth_a_closer_look(decisions):
                 eye.raise_for(RAISED_FOR)
     except KeyboardInterrupt:
@@ -152,6 +175,12 @@ def _show(decision: Decision, text: str | None, json: bool) -> None:
     elif decision.level != "none" or decision.help:
         for line in decision_lines(decision, text):
             out.print(line, highlight=False)
+
+
+def _act(hand: Control, decision: Decision) -> None:
+    for done in carry_out(hand, decision):
+        said = f"[red]not done:[/] {done.problem}" if done.problem else "done"
+        err.print(f"{done.action}: {said}", highlight=False)
 
 
 def _sum_up(health: Health) -> None:

@@ -1,0 +1,8 @@
+"""What a decision asks of a stream, done on a media server: one file a server, behind one small door.
+
+Each says which actions its server can do; what it cannot is told, never passed over in silence. May import: model.
+"""
+
+from underwing.connectors.control import Control, ControlError, Done, carry_out, control_at
+
+__all__ = ["Control", "ControlError", "Done", "carry_out", "control_at"]
