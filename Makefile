@@ -33,5 +33,8 @@ check: dev  ## Lint and type-check
 bench: dev  ## Run the benchmarks (peers are measured where they are installed)
 	@$(RUN) python benchmarks/run.py
 
+screenshots: dev  ## Take the pictures of the console in docs/pictures (needs Chromium)
+	@$(RUN) python scripts/screenshots.py
+
 clean:  ## Remove the environments and everything made
 	rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis dist reports var
