@@ -27,7 +27,7 @@ from underwing.model import Decision, Reason, Versions, encode
 
 DAY, NOW, ROUNDS, STEP = 86_400, 20_400 * 86_400, 5, 20_000
 INDEXES = {
-    "cases_opened": "cases (opened, test)", "cases_closed": "cases (closed, test) WHERE closed IS NOT NULL",
+    "cases_opened": "cases (test, opened)", "cases_closed": "cases (test, closed) WHERE closed IS NOT NULL",
     "case_history_what": "case_history (what, at)",
 }  # fmt: skip
 OUTCOMES = ("harm", "no_harm", "false_match", "unclear")

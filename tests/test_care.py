@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from casebook_cases import NOW, Clock
+from casebook_cases import NOW, Clock, put
 from test_care_likeness import pattern
 from underwing.casebook import times
 from underwing.casebook.care import Care, Limits, NotNow, load_limits, vault_case
 from underwing.casebook.care.care import FIRST_STEP
-from underwing.casebook.cases import Case, Priority
+from underwing.casebook.cases import Case, Casebook, Priority
 from underwing.casebook.custody import Custody, Record, Signer, Verifier, verify
 from underwing.casebook.database import CasebookError, Database
 from underwing.casebook.vault import Keeping, KeyFile, ObjectStore, Vault, load_retention
@@ -329,3 +329,37 @@ def test_ledger_and_custody_agree_whatever_is_done(
         assert desk.care.team()[0].seconds == sum(int(r.facts["seconds"]) for r in over)
     finally:
         database.close()
+
+
+def test_files_go_with_their_events_when_cases_are_merged_and_split(desk: Desk) -> None:
+    book = Casebook(desk.database, clock=desk.clock)
+    first, second = put(book, "m1", "a", "k"), put(book, "m2", "b", "l")
+    assert first != second
+    one, two = desk.put(1, case=first, event="m1"), desk.put(2, case=second, event="m2")
+    supplied = desk.care.keep(b"x", second, "", look(b"x"), by="platform").number
+    book.merge(first, second, "anna", "same matter")
+
+    def files(case: int) -> list[int]:
+        return [standing.exhibit.number for standing in desk.care.of_case("anna", case)[1]]
+
+    assert files(first) == [one, two, supplied]
+    assert files(second) == []
+    _, new = book.split(first, ["m2"], "anna", "apart")
+    assert files(new.id) == [two]
+    assert files(first) == [one, supplied]
+    assert desk.care.standing("anna", two).exhibit.case == new.id
+
+
+def test_the_next_case_is_the_first_that_is_offered(casebook_database: Database, tmp_path: Path) -> None:
+    desk = Desk(casebook_database, tmp_path, small())
+    book = Casebook(desk.database, clock=desk.clock)
+    cases = [put(book, f"m{n}", f"a{n}", f"k{n}") for n in range(56)]
+    for n, case in enumerate(cases[:54]):
+        hashes = MediaHashes(sha256=f"{n:064x}", sha1="", md5="", size=1)
+        desk.care.missing(case, f"m{n}", hashes, by="p", problem="")
+    assert book.take_next("ben", desk.care.offer("ben")).id == cases[0]  # type: ignore[union-attr]
+    for seed in (1, 2):
+        desk.see("anna", desk.put(seed, case=cases[1], event=f"x{seed}"))
+    taken = [book.take_next("anna", desk.care.offer("anna")) for _ in range(3)]
+    assert [case and case.id for case in taken] == [cases[54], cases[55], None]
+    assert book.take_next("ben").id == cases[1]  # type: ignore[union-attr]

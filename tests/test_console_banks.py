@@ -222,10 +222,12 @@ def test_a_source_is_asked_and_tells_how_it_does(
 ) -> None:
     def ask() -> str:
         with service.browser("administrator") as client:
-            assert client.send_form("/console/exchanges/own", "/console/exchanges").status_code == 303
+            page = "another process brings lists"
             for _ in range(600):
+                if "another process brings lists" in page:  # the service itself is at it
+                    assert client.send_form("/console/exchanges/own", "/console/exchanges").status_code == 303
                 page = html.unescape(client.get("/console/exchanges").text)
-                if "Being asked" not in page:
+                if "Being asked" not in page and "another process brings lists" not in page:
                     return page
                 time.sleep(0.05)
         raise AssertionError("the source is asked for ever")

@@ -16,6 +16,11 @@ def test_ticks_begin_at_nothing_cover_everything_and_are_few(most: float) -> Non
     assert list(scale) == sorted(set(scale))
 
 
+def test_what_is_counted_has_no_half_ticks() -> None:
+    assert ticks(2, whole=True) == (0, 1, 2)
+    assert ticks(2) == (0, 0.5, 1, 1.5, 2)
+
+
 def test_a_bar_is_as_long_as_its_value() -> None:
     chart = Chart(title="t", labels=("a", "b", "c"), series=(Series("n", (10.0, 5.0, None)),))
     picture = draw(chart)

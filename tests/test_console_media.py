@@ -1,5 +1,6 @@
 """Files of cases over HTTP: sealed when a case opens, shown only when asked for, never cached, every look written down."""
 
+import asyncio
 import io
 import re
 import time
@@ -13,22 +14,21 @@ from joserfc import jws
 from joserfc.jwk import OKPKey
 from PIL import Image
 
+from casebook_cases import START, decision
 from console_cases import MEMBERS, Browser, Console, console
 from media_files import bomb
 from test_care_likeness import pattern
+from underwing.banks.matching import Matches
 from underwing.casebook.custody import Record
 from underwing.engine import Engine
+from underwing.media.hashing import look
 from underwing.media.test_picture import drawn
+from underwing.model import Media, MediaMatch
+from underwing.server.evidence import asks_for_case
+from underwing.server.media.desk import Checked
 
 EVENT = {"at": "2026-01-01T12:00:00Z", "surface": "dm", "conversation": "c", "from": "a", "to": ["k"]}
-POLICY = """
-version = "test"
-[[rule]]
-id = "match"
-why = "a test"
-when = 'media == "match" || media == "unchecked"'
-actions = ["hold_media", "open_case"]
-"""
+MATCH = MediaMatch(bank="b", entry="e", label="csam", signal="pdq", distance=1)
 _NUMBER = re.compile(r"/files/(\d+)")
 
 
@@ -121,6 +121,43 @@ def test_what_asks_for_no_case_is_not_kept(service: Console) -> None:
     with service.client("platform") as client:
         assert client.post("/v1/media", content=png(1)).json()["evidence"] is None
     assert len(records(service, "intake")) == before
+
+
+@pytest.mark.parametrize(
+    ("actions", "labels", "asked"),
+    [
+        (("open_case",), (), True),
+        (("page", "hold_media"), ("csam",), True),
+        (("hold_media",), ("csam",), True),
+        (("hold_media",), ("blocked", "ncii"), True),
+        (("hold_media",), ("blocked",), False),
+        (("hold_media",), (), False),
+        ((), ("csam",), False),
+        (("hold_message", "limit_contact"), (), False),
+    ],
+)
+def test_which_decisions_ask_that_a_file_be_kept(
+    actions: tuple[str, ...], labels: tuple[str, ...], asked: bool
+) -> None:
+    found = [MediaMatch(bank="b", entry="e", label=label, signal="pdq", distance=1) for label in labels]
+    assert asks_for_case(decision("m", actions=actions), found) == asked
+
+
+def test_a_file_that_no_rule_gave_a_case_opens_one(service: Console) -> None:
+    """As under a policy that holds what matches and names no case."""
+    event = Media(
+        id="held-1", at=START, surface="dm", conversation="h", sender="held", to=["k"], matches=[MATCH]
+    )  # fmt: skip
+    made = decision("held-1", "held", "k", cues="known", actions=("hold_media",))
+    hashes = look(png(3))
+    keeper = service.app._caring
+    assert keeper is not None
+    checked = Checked(hashes, Matches((MATCH,), 0), "")
+    for _ in range(2):
+        assert asyncio.run(keeper.evidence.keep(png(3), event, checked, made, "key")) == "kept"
+    [case] = [case for case in service.book.queue(None) if case.why == "held for a match"]
+    [exhibit] = service.app.desk.care.exhibits.of_case(case.id)
+    assert (exhibit.event, exhibit.labels) == ("held-1", ("csam",))
 
 
 def test_a_platform_brings_a_file_later_and_gets_a_receipt(service: Console) -> None:

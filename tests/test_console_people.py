@@ -16,6 +16,7 @@ from underwing.casebook.database import Database
 from underwing.casebook.people import Member
 from underwing.casebook.people.throttle import ACCOUNT
 from underwing.server.addresses import client_address
+from underwing.server.console.sign_in import WAITING
 from underwing.server.http import Request
 from underwing.server.settings import SettingsError
 
@@ -104,6 +105,24 @@ def test_a_refused_sign_in_says_nothing_and_waits(place: Place) -> None:
             assert "Wait 1 min" in answer.text
 
     inside(place, None, guesses)
+
+
+def test_a_flood_of_sign_ins_is_told_to_come_again(place: Place) -> None:
+    async def flood(browser: Browser) -> None:
+        csrf = CSRF.search((await browser.get("/console/sign-in")).text)
+        assert csrf
+
+        async def tries(number: int) -> int:
+            address = {"x-forwarded-for": f"10.0.0.{number}"}
+            form = {"csrf": csrf[1], "name": f"n{number}", "phrase": "x", "code": ""}
+            return (await browser.post("/console/sign-in", data=form, headers=address)).status_code
+
+        told = await asyncio.gather(*(tries(number) for number in range(WAITING + 15)))
+        assert told.count(503) == 15
+        assert set(told) <= {403, 429, 503}
+        assert await tries(99) in (403, 429), "and then it goes on"
+
+    inside(place, None, flood)
 
 
 def test_cookies_and_headers(tmp_path: Path) -> None:
@@ -221,7 +240,7 @@ def test_ones_own_account(place: Place) -> None:
 def test_a_guest_has_no_account(place: Place) -> None:
     async def looks(browser: Browser) -> None:
         await browser.get(place.app.welcome())
-        assert (await browser.get("/console/me")).status_code == 404
+        assert "You are a guest" in (await browser.get("/console/me")).text
         answer = await browser.send_form("/console/me/language", "/console/", language="de")
         assert answer.status_code == 403
 

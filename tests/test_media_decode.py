@@ -246,3 +246,14 @@ def test_the_reduced_decode_is_near_the_full_one(name: str) -> None:
 
 def test_only_jpegs_are_decoded_at_a_reduced_scale() -> None:
     assert decode(encoded(CHINA, "PNG"), "image/png", DRAFT)[0].profile == FULL
+
+
+@pytest.mark.parametrize("colour", [(1, 0, 0), (0, 0, 1)])
+def test_a_picture_in_one_pure_colour_is_decoded_in_full(colour: tuple[int, int, int]) -> None:
+    """Its luma alone is not that of its RGB: hashes of such were up to 28 bits apart, more than the margin."""
+    tinted = Image.fromarray(np.asarray(CHINA.convert("RGB")) * np.array(colour, np.uint8))
+    data = encoded(tinted, "JPEG", quality=50)
+    ((full,), (draft,)) = (decode(data, "image/jpeg", profile) for profile in (FULL, DRAFT))
+    assert draft.profile == FULL
+    assert draft.pdq() == full.pdq()
+    assert decode(encoded(tinted.convert("L"), "JPEG"), "image/jpeg", DRAFT)[0].profile == DRAFT

@@ -246,7 +246,7 @@ class Two(RuleBasedStateMachine):
     @rule(target=requests, by=members, about=members, number=st.integers(1, 2), of_member=st.booleans())
     def asks(self, by: str, about: str, number: int, of_member: bool) -> int:
         subject = f"member:{about}" if of_member else f"case:{number}"
-        could = any(
+        could = self._now(by).active and any(
             may(m, May.confirm) and m.id != by and f"member:{m.id}" != subject
             for m in self.rig.people.members()
         )

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from people_cases import ADDRESS, PHRASE, Rig
 from underwing.casebook.database import Database
 from underwing.casebook.people import Refused, Session
+from underwing.casebook.people.entrance import STRANGERS_AN_HOUR
 from underwing.casebook.people.tables import ATTEMPTS
 from underwing.casebook.people.throttle import (
     ACCOUNT,
@@ -86,6 +87,19 @@ def test_own_sign_ins_do_not_wash_an_address_clean() -> None:
     rig.sign_in(anna)
     rig.people.sign_in("n", "wrong wrong wrong", "", ADDRESS)
     assert rig.people.sign_in("m", "wrong wrong wrong", "", ADDRESS) == Refused("wait", 30)
+
+
+def test_strangers_with_many_addresses_do_not_fill_the_log() -> None:
+    rig = Rig()
+    rig.add("anna")
+    for number in range(STRANGERS_AN_HOUR + 20):
+        rig.people.sign_in(f"n{number}", "wrong wrong wrong", "", f"10.0.0.{number}")
+    assert len(rig.records("sign-in-refused")) == STRANGERS_AN_HOUR
+    rig.people.sign_in("anna", "wrong wrong wrong", "", ADDRESS)
+    assert len(rig.records("sign-in-refused")) == STRANGERS_AN_HOUR + 1
+    rig.clock.on(hours=1)
+    rig.people.sign_in("n", "wrong wrong wrong", "", "10.0.1.1")
+    assert len(rig.records("sign-in-refused")) == STRANGERS_AN_HOUR + 2
 
 
 def test_addresses_of_one_customer_are_one() -> None:

@@ -22,7 +22,9 @@ GUIDE = Path(__file__).parent.parent / "docs" / "policy.md"
 def test_default_has_no_doubts() -> None:
     policy = load_policy()
     assert policy.warnings == ()
-    assert set(policy.quotas) == set(ACTIONS) - {"open_case", "page", "offer_help", "hold_media", "hold_link"}
+    assert set(policy.quotas) == set(ACTIONS) - {
+        "open_case", "page", "offer_help", "hold_media", "hold_link", "warn_streamer",
+    }  # fmt: skip
 
 
 def test_default_does_nothing_without_a_level_but_for_breadth() -> None:
@@ -54,6 +56,8 @@ def test_default_never_restricts_a_known_minor(known: Facts) -> None:
     young = msgspec.structs.replace(known, actor_minor=True)
     on_the_sender = set(load_once().decide(young)) - {"nudge_child", "offer_help"}
     door = {"hold_media"} if known.media in ("match", "unchecked") else set()
+    if known.surface == "live" or known.stream:  # these close a stream or its chat, and nobody's account
+        door |= {"slow_chat", "pause_chat", "warn_streamer", "blur_stream", "end_stream"}
     assert on_the_sender <= {"nudge_sender", "open_case", "page", "hold_message"} | door
 
 

@@ -1,5 +1,6 @@
 """The meaning layer and its fold: bounded, gated, never alarming alone, without text."""
 
+import gzip
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -13,7 +14,7 @@ from underwing.packs import load_packs
 from underwing.policy import load_policy
 from underwing.risk import PairState, Reading, Settings, evidence_of, fold_reading, levels_of
 from underwing.text import Meaning, canonical
-from underwing.text.meaning import Sense
+from underwing.text.meaning import MODEL_FILE, ModelFile, Sense
 
 S = Settings()
 nats = st.floats(-50, 50, allow_nan=False)
@@ -25,12 +26,20 @@ class Fixed:
     version = "fixed"
 
     def __init__(self, now: float) -> None:
-        self.sense, self.asked = Sense(now, 0.0, 0.0, "isolate"), 0
+        self.sense, self.asked = Sense(now, 0.0, 0.0), 0
 
     def read(self, view: str) -> Sense:
         """The same sense for every view."""
         self.asked += 1
         return self.sense
+
+    def read_again(self, view: str, first: Sense) -> Sense:
+        """A second reading says no more."""
+        return first
+
+    def stage(self, view: str) -> str:
+        """The same stage for every view."""
+        return "isolate"
 
 
 @given(st.lists(st.tuples(nats, nats, nats, st.integers(0, 10**6)), max_size=60))
@@ -100,6 +109,7 @@ def test_the_layer_alone_never_reaches_review() -> None:
 
 def test_the_shipped_layer_reads_the_same_twice_and_takes_odd_text() -> None:
     layer, again = Meaning.load(), Meaning.load()
+    assert layer.version.removesuffix("+e5") == Meaning.load(second=False).version
     for text in (
         "dont tell your mum about this ok",
         "the bus leaves at nine",
@@ -108,7 +118,28 @@ def test_the_shipped_layer_reads_the_same_twice_and_takes_odd_text() -> None:
         "a" * 5000,
     ):
         view = canonical(text)
-        assert layer.read(view) == again.read(view) == layer.read(view)
+        first = layer.read(view)
+        assert first == again.read(view) == layer.read(view)
+        assert layer.read_again(view, first) == again.read_again(view, first) == layer.read_again(view, first)
+        assert layer.stage(view) == again.stage(view)
+
+
+def test_only_what_is_not_dull_is_read_again() -> None:
+    asked: list[str] = []
+
+    class Second:
+        def read(self, view: str) -> tuple[float, ...]:
+            asked.append(view)
+            return 3.0, 1.0, -1.0
+
+    file = msgspec.msgpack.decode(gzip.decompress(MODEL_FILE.read_bytes()), type=ModelFile)
+    layer = Meaning(file, Second())  # type: ignore[arg-type]
+    dull, telling = Sense(0.0, 0.0, 0.0, dull=True), Sense(1.0, 0.0, -1.0)
+    assert layer.version == f"{file.version}+e5"
+    assert layer.read_again("same here", dull) is dull
+    assert layer.read_again("some words", telling) == Sense(2.0, 0.5, -1.0)
+    assert asked == ["some words"]
+    assert Meaning(file).read_again("some words", telling) is telling
 
 
 @given(st.integers(0, 300))

@@ -20,7 +20,7 @@ from underwing.banks.videos import known_in_video, near_known
 from underwing.media.decode import DRAFT_MARGIN, FULL
 from underwing.media.orders import Order
 from underwing.media.video import CONFIRMED, KEYFRAMES
-from underwing.model import PDQ_DISTANCE, MediaHashes, Pdq
+from underwing.model import PDQ_DISTANCE, MediaHashes
 
 WORTH_KEEPING = 100_000
 """A snapshot is written when so many hashes had to be read that the last one did not hold: about half a second's work."""
@@ -67,7 +67,7 @@ class Checker:
             return Order("closer", windows) if windows else None
         if hashes.profile == FULL or not hashes.views:
             return None
-        near = any(self._index.any_near(view.pdq, PDQ_DISTANCE + DRAFT_MARGIN) for view in hashes.views)
+        near = self._index.any_near([view.pdq.hash for view in hashes.views], PDQ_DISTANCE + DRAFT_MARGIN)
         return Order("full") if near else None
 
     def fingerprint(self) -> str:
@@ -118,13 +118,13 @@ class FollowingIndex:
             return Answer([], False)
         return self._built().query(pdq, distance, limit)
 
-    def any_near(self, pdq: Pdq, distance: int) -> bool:
-        """Whether anything lies within `distance` bits."""
-        if self._built().query(pdq.hash, distance, 1).near:
+    def any_near(self, hashes: list[str], distance: int) -> bool:
+        """Whether anything lies within `distance` bits of one of these hashes."""
+        if self._built().any_near(hashes, distance):
             return True
-        if len(self._far) >= _FAR:
+        if len(self._far) + len(hashes) > _FAR:
             self._far.clear()
-        self._far[pdq.hash] = distance
+        self._far.update(dict.fromkeys(hashes, distance))
         return False
 
     def keep(self, lookups: Lookups, position: int, beside: Path) -> None:

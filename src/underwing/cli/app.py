@@ -7,6 +7,7 @@ from underwing.cli import bank_lists, banks, cases, data, demo, exchange, judge,
 from underwing.cli.custody import custody
 from underwing.cli.people import people
 from underwing.cli.vault import vault
+from underwing.cli.watch import watch
 
 app = typer.Typer(
     name="underwing",
@@ -41,6 +42,7 @@ app.command()(data.explain)
 app.command()(media.hash)
 app.command()(media.match)
 app.command()(scan.scan)
+app.command()(watch)
 banks.banks.command("import")(bank_lists.banks_import)
 banks.banks.command("export")(bank_lists.banks_export)
 app.add_typer(banks.banks, name="banks")

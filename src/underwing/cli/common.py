@@ -38,7 +38,7 @@ from underwing.evaluation import CorpusError
 from underwing.model import BadEvent, Decision
 from underwing.packs import PackError, load_packs
 from underwing.policy import PolicyError, load_policy
-from underwing.text import load_meaning
+from underwing.text import Meaning
 
 out = Console()
 err = Console(stderr=True)
@@ -92,10 +92,15 @@ def plain_errors() -> Iterator[None]:
 
 
 def build_engine(
-    packs: Path | None = None, policy: Path | None = None, meaning: bool = True, **more: Any
+    packs: Path | None = None,
+    policy: Path | None = None,
+    meaning: bool = True,
+    second: bool = True,
+    **more: Any,
 ) -> Engine:
     """An engine with the shipped packs (and an operator's over them) and a policy (default: shipped)."""
-    return Engine(load_packs(packs), load_policy(policy), meaning=load_meaning() if meaning else None, **more)
+    reader = Meaning.load(second=second) if meaning else None
+    return Engine(load_packs(packs), load_policy(policy), meaning=reader, **more)
 
 
 @contextmanager

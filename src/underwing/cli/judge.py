@@ -24,6 +24,9 @@ PolicyPath = Annotated[
     Path | None, typer.Option("--policy", help="A policy file (default: the shipped one).")
 ]
 MeaningOn = Annotated[bool, typer.Option("--meaning/--no-meaning", help="Whether the meaning layer runs.")]
+SecondOn = Annotated[
+    bool, typer.Option("--second-reader/--no-second-reader", help="Whether its slow second reader runs.")
+]
 
 
 def _events(path: Path, skip_bad: bool) -> Iterator[Event]:
@@ -54,6 +57,7 @@ def replay(
     packs: Packs = None,
     policy: PolicyPath = None,
     meaning: MeaningOn = True,
+    second: SecondOn = True,
     everything: Annotated[bool, typer.Option("--all", help="Show quiet decisions too.")] = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Pass over lines that are not events.")
@@ -62,7 +66,7 @@ def replay(
 ) -> None:
     """Decide on a file of events, in memory, and show each decision with its reasons."""
     with plain_errors():
-        engine = build_engine(packs, policy, meaning)
+        engine = build_engine(packs, policy, meaning, second)
         state = MemoryState()
         count, levels = 0, dict.fromkeys(("watch", "review", "urgent"), 0)
         for event in _events(file, skip_bad):
@@ -90,6 +94,7 @@ def evaluate(
     ] = None,
     packs: Packs = None,
     meaning: MeaningOn = True,
+    second: SecondOn = True,
     html: Annotated[Path | None, typer.Option("--html", help="Write a self-contained report here.")] = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Write warnings against time here (.png, .svg).")
@@ -98,7 +103,7 @@ def evaluate(
 ) -> None:
     """Measure the engine on labelled conversations: what it finds, how early, and what it costs."""
     with plain_errors():
-        engine = build_engine(packs, meaning=meaning)
+        engine = build_engine(packs, meaning=meaning, second=second)
         conversations = [c for file in files for c in read(file, labels)]
         if not conversations:
             stop("no conversation in these files")

@@ -18,6 +18,7 @@ from underwing.engine.media import judge_media
 from underwing.engine.people import as_claimed, note_speaker, pairs_of_others, target_of
 from underwing.engine.sides import calm, other_side, press, raised
 from underwing.engine.state import State
+from underwing.engine.streams import judge_frame, judge_gift, judge_stream
 from underwing.engine.trigger import trigger_level
 from underwing.engine.verdict import Case, Verdicts
 from underwing.model import (
@@ -29,10 +30,13 @@ from underwing.model import (
     Correction,
     Decision,
     Event,
+    Gift,
     Level,
     Media,
     Message,
     Signal,
+    Stream,
+    StreamFrame,
     UserReport,
     Versions,
 )
@@ -139,7 +143,13 @@ class Engine:
         if isinstance(event, Correction):
             correct(state, event, self.settings)
             return self._quiet(event.id, event.sender, event.to)
-        return self._quiet(event.id, event.sender, None)
+        if isinstance(event, Stream):
+            return judge_stream(state, event, self._verdicts)
+        if isinstance(event, StreamFrame):
+            return judge_frame(state, event, self._verdicts, self.settings)
+        if isinstance(event, Gift):
+            return judge_gift(state, event, self._verdicts, self.settings)
+        return self._message(state, event)
 
     def _message(self, state: State, event: Message) -> Decision:
         """The short way of a message that says nothing; any other goes on to be weighed."""
@@ -333,30 +343,35 @@ class Engine:
         target, theirs = target_of(state, event, other, direct)
         if not (is_minor(mine) or is_minor(theirs)):
             return None
-        parties = Parties.of(mine, theirs, target or "", sender)
-        names = pairs_of_others(state, event, sender, other, direct)
-        others = [pair.reading for pair in map(state.pairs.get, names) if pair is not None and pair.reading]
         sense = self._meaning.read(view)
         if sense.idle:
             return (None,)
-        word = self.packs.scanner.telling_word(view)
-        key = pair_key(sender, other)
+        key, what = pair_key(sender, other), short_hash(view) & 0xFFFF
         pair = state.pairs.get(key)
+        before = pair.reading if pair else None
+        if before is not None and what in before.said:
+            return (None,)
+        sense = self._meaning.read_again(view, sense)
+        parties = Parties.of(mine, theirs, target or "", sender)
+        names = pairs_of_others(state, event, sender, other, direct)
+        others = [pair.reading for pair in map(state.pairs.get, names) if pair is not None and pair.reading]
+        worded = cued or self.packs.scanner.telling_word(view) is not None
         reading, gain = fold_reading(
-            pair.reading if pair else None,
+            before,
             (sense.now, sense.own, sense.other),
             others,
             at,
             settings,
             counts=child_of(parties) != "actor" and not parties.kin,
-            worded=cued or word is not None,
+            worded=worded,
             minor=parties.actor_proven and parties.actor_minor is True,
-            what=short_hash(view) & 0xFFFF,
+            what=what,
         )
         made = None
         if gain >= settings.reading_tells:
+            stage = self._meaning.stage(view)
             made = Contribution(
-                f"meaning.{sense.stage}", sense.stage, round(gain * settings.reading_share * 1000), at,
+                f"meaning.{stage}", stage, round(gain * settings.reading_share * 1000), at,
                 event.id, 0, len(event.text), "own",
             )  # fmt: skip
         state.pairs.put(key, with_reading(pair, reading, made, at))

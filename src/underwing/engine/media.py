@@ -29,8 +29,8 @@ def judge_media(state: State, event: Media, verdicts: Verdicts) -> Decision:
     """
     direct = event.surface == "dm" and len(event.to) == 1
     target, theirs = target_of(state, event, event.to[0] if direct else "", direct)
-    found = sorted((m for m in event.matches if m.label in LABEL_LEVEL), key=_seriousness)
-    reasons = [_reason(event, match) for match in found[:MOST_REASONS]]
+    found = counting(event.matches)
+    reasons = [known_reason(match, event.id, event.at.timestamp()) for match in found[:MOST_REASONS]]
     checked = "match" if found else "clear" if event.matches else event.state
     known = checked not in ("clear", "unknown")
     if not known and event.score is None:
@@ -60,6 +60,11 @@ def judge_media(state: State, event: Media, verdicts: Verdicts) -> Decision:
     )  # fmt: skip
 
 
+def counting(matches: Iterable[MediaMatch]) -> list[MediaMatch]:
+    """Those matches that say something, the most serious and nearest first."""
+    return sorted((match for match in matches if match.label in LABEL_LEVEL), key=_seriousness)
+
+
 def level_of(matches: Iterable[MediaMatch]) -> Level:
     """How serious a file with these matches is, before any policy: that of the most serious one."""
     return max((LABEL_LEVEL.get(match.label, Level.none) for match in matches), default=Level.none)
@@ -69,10 +74,13 @@ def _seriousness(match: MediaMatch) -> tuple[int, int, str, str]:
     return _ORDER.index(match.label), match.distance, match.bank, match.entry
 
 
-def _reason(event: Media, match: MediaMatch) -> Reason:
-    where = f", {match.range[0]:.1f}-{match.range[1]:.1f} s" if match.range else ""
+def known_reason(match: MediaMatch, event: str, at: float, where: str = "") -> Reason:
+    """A match as a decision tells it; `where` says where it was found, if the match does not."""
+    where = f", {match.range[0]:.1f}-{match.range[1]:.1f} s" if match.range else where
     source = f"{match.bank}/{match.entry}: {match.label}, distance {match.distance}, {match.how}{where}"
-    return _told(event, f"media.{match.signal}", source)
+    return Reason(
+        signal=f"media.{match.signal}", stage="known_media", span=None, weight=0.0, at=iso(at), event=event, source=source,
+    )  # fmt: skip
 
 
 def _guess(event: Media, score: MediaScore) -> Reason:

@@ -17,17 +17,19 @@ def note_speaker(state: State, event: Message, at: int) -> None:
     room = state.rooms.get(event.conversation)
     if room is None:
         state.rooms.put(event.conversation, RoomState(((event.sender, at),)))
-    elif room.speakers[-1][0] != event.sender:
+    elif not room.speakers or room.speakers[-1][0] != event.sender:
         others = tuple(s for s in room.speakers if s[0] != event.sender)[-7:]
-        state.rooms.put(event.conversation, RoomState((*others, (event.sender, at))))
+        state.rooms.put(event.conversation, structs.replace(room, speakers=(*others, (event.sender, at))))
 
 
 def target_of(state: State, event: Message | Media, other: str, direct: bool) -> tuple[str | None, Facts]:
-    """Who is addressed, and what is known: in a room, the child who spoke last, else the youngest."""
+    """Who is addressed, and what is known: in a room, the child whose stream it is or who spoke last, else the youngest."""
     if direct:
         return other, state.accounts.get(other) or UNKNOWN
     room = state.rooms.get(event.conversation)
     spoke = [name for name, _ in reversed(room.speakers)] if room else []
+    if room is not None and room.host:
+        spoke.insert(0, room.host)
     unknown: str | None = None
     for name in dict.fromkeys([*spoke, *event.to[:MAX_AUDIENCE]]):
         if name == event.sender:

@@ -12,10 +12,13 @@ from underwing.model import (
     Block,
     ContactRequest,
     Decision,
+    Gift,
     Level,
     Media,
     Message,
     Reason,
+    Stream,
+    StreamFrame,
     UserReport,
     Versions,
 )
@@ -30,12 +33,15 @@ from underwing.risk import (
     effective_age,
     is_minor,
     levels_of,
+    pressed_by_words,
+    recently_seen,
 )
 from underwing.risk.context import UNKNOWN
 from underwing.risk.settings import DAY, PRESSING
 
 LEVELS = tuple(level.name for level in Level)
-Judged = Message | Media | ContactRequest | Block | UserReport
+Live = Stream | StreamFrame | Gift
+Judged = Message | Media | ContactRequest | Block | UserReport | Live
 
 
 class Case(NamedTuple):
@@ -89,7 +95,13 @@ class Verdicts:
             level, score = alone, case.actor_state.score
             kept = [*kept, *(c for c in case.actor_state.kept if c not in kept)]
         joint = self._joint(state, target, made) if actor is not None and level < Level.review else 0.0
-        if joint:
+        shown, beside, first = (
+            self._seen_beside(state, event, target, at) if level < Level.review else (0.0, [], False)
+        )
+        if beside:
+            raised, level, score = raised or first, int(Level.review), max(score, shown)
+            kept += [c for c in beside if c not in kept]
+        elif joint:
             raised, level, score = True, int(Level.review), max(score, joint)
             kept.append(
                 Contribution(
@@ -109,7 +121,7 @@ class Verdicts:
         facts = facts_of(
             event, at, level, mine, theirs, raised=raised, stage=stage, score=score, help=case.help_route,
             breadth=sum(at - seen <= 30 * DAY for _, seen in contacts), test=test,
-            label=listed.label if listed is not None else "",
+            label=listed.label if listed is not None else "", stream="seen" if beside else "",
         )  # fmt: skip
         actions, withheld, shadow = self.act(state, event.id, facts)
         return Decision(
@@ -153,6 +165,27 @@ class Verdicts:
         strong = [s for _, s, _ in pressed.pressing if s >= settings.target_each]
         joint = sum(s for _, s, _ in pressed.pressing)
         return joint if len(strong) >= 2 and joint >= settings.target_review else 0.0
+
+    def _seen_beside(
+        self, state: State, event: Judged, target: str | None, at: int
+    ) -> tuple[float, list[Contribution], bool]:
+        """Where somebody presses the streamer by words, and what is seen in the stream in the same minutes adds up with that
+        to `review`: (the sum, what was seen, whether it is the first time in this stream)."""
+        live = isinstance(event, StreamFrame | Gift) or (
+            isinstance(event, Message) and event.surface == "live"
+        )
+        room = state.rooms.get(event.conversation) if live else None  # type: ignore[union-attr]
+        if room is None or not room.seen or target is None or target != room.host:
+            return 0.0, [], False
+        pressed = state.targets.get(target)
+        words, _ = pressed_by_words(pressed, at, self._settings)
+        seen, kept = recently_seen(room, at, self._settings)
+        if pressed is None or not words or not kept or words + seen < self._settings.target_review:
+            return 0.0, [], False
+        first = pressed.level < Level.review
+        if first:
+            state.targets.put(target, structs.replace(pressed, level=int(Level.review)))
+        return words + seen, kept, first
 
     def act(
         self, state: State, event: str, facts: PolicyFacts
@@ -213,6 +246,7 @@ def facts_of(
     help: bool = False,
     test: bool = False,
     label: str = "",
+    stream: str = "",
 ) -> PolicyFacts:
     """What a policy is told of an event between an actor (`mine`) and a target (`theirs`)."""
     mine_age, their_age = effective_age(mine), effective_age(theirs)
@@ -221,7 +255,11 @@ def facts_of(
         level_name=LEVELS[level],
         raised=raised,
         stage=stage or "",
-        surface=event.surface if isinstance(event, Message | Media) else "",
+        surface=event.surface
+        if isinstance(event, Message | Media)
+        else "live"
+        if isinstance(event, Live)
+        else "",
         region=theirs.country or mine.country or "",
         actor_age=mine_age,
         target_age=their_age,
@@ -234,6 +272,7 @@ def facts_of(
         score=round(score, 1),
         at=float(at),
         label=label,
+        stream=stream,
     )
 
 

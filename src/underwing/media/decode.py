@@ -40,8 +40,9 @@ FULL: Final = "full-1"
 DRAFT: Final = "draft-1"
 Profile = Literal["full-1", "draft-1"]
 
-MAX_PIXELS = 50_000_000
-"""Of a picture as it is decoded. It takes about 8 bytes a pixel at the peak: 400 MB."""
+MAX_PIXELS = 42_500_000
+"""Of a picture as it is decoded. It takes about 8 bytes a pixel at the peak: 340 MB; with that a worker stays below 512 MiB.
+A larger JPEG is decoded at a reduced scale, and only not where the full decode would have to decide."""
 MAX_FRAMES = 1_000
 MAX_FRAME_PIXELS = 1_000_000_000
 """Of all frames of an animation together."""
@@ -50,6 +51,11 @@ DRAFT_SIDE = 512
 DRAFT_MARGIN = 12
 """A reduced decode is trusted only if its distance is farther from the threshold than this, in bits. The hashes of the two
 profiles were at most 6 bits apart on shipped photos of 1 to 12 megapixels (`benchmarks/pdq.py`)."""
+
+FLAT = 110.0
+GLARING = 0.05
+"""A colour JPEG whose luma spans no more than `FLAT` of 255, and that has more than this share of glaring pixels (tinted
+in one pure colour), is always decoded in full: its reduced hash was up to 28 bits off, that of all others up to 8."""
 
 _FORMATS = {
     "image/jpeg": "JPEG",
@@ -117,13 +123,38 @@ def decode(data: bytes, media_type: str, profile: Profile = FULL) -> tuple[Pictu
 
     Raises `Undecodable`.
     """
-    with _opened(data, media_type) as image:
-        whole = image.size
-        if profile == DRAFT and image.format in ("JPEG", "MPO"):
+    return tuple(shown(data, media_type, profile))
+
+
+def shown(data: bytes, media_type: str, profile: Profile = FULL) -> Iterator[Picture]:
+    """As `decode`, one after the other: whoever lets go of each holds no more than one. Raises `Undecodable` at any."""
+    if profile == DRAFT and media_type == "image/jpeg":
+        with _opened(data, media_type) as image:
+            whole, coloured = image.size, image.mode != "L"
             image.draft("L", (DRAFT_SIDE, DRAFT_SIDE))
-        else:
-            profile = FULL
-        return tuple(_pictures(image, whole, profile))
+            (picture,) = _pictures(image, whole, DRAFT)
+        if not (coloured and _is_flat(picture.luma) and _is_glaring(data, media_type)):
+            yield picture
+            return
+        del picture
+    with _opened(data, media_type) as image:
+        yield from _pictures(image, image.size, FULL)
+
+
+def _is_flat(luma: NDArray[np.float32]) -> bool:
+    """Whether luma spans little between its darkest and its brightest hundredth."""
+    some = np.sort(luma[::4, ::4], axis=None)
+    return float(some[int(0.99 * len(some))] - some[int(0.01 * len(some))]) <= FLAT
+
+
+def _is_glaring(data: bytes, media_type: str) -> bool:
+    """Whether many pixels of a JPEG have a colour at the edge of what RGB holds: there, luma alone is not that of RGB."""
+    with _opened(data, media_type) as image:
+        image.draft("RGB", (SMALLEST_SIDE, SMALLEST_SIDE))
+        pixels = np.asarray(image.resize((64, 64), Image.Resampling.NEAREST).convert("RGB"))
+    least, most = pixels.min(axis=2), pixels.max(axis=2)
+    at_edge = ((least <= 8) | (most >= 247)) & (most - least >= 32)
+    return float(at_edge.mean()) > GLARING
 
 
 def frames(data: bytes, media_type: str) -> Iterator[tuple[float, float, Picture]]:
@@ -232,6 +263,7 @@ def _pictures(image: Image.Image, whole: tuple[int, int], profile: Profile) -> I
             image.format == "JPEG",
         )  # one with several pictures is an MPO
         yield Picture(luma, height, width, profile, beyond_shown, shown_on, alone)
+        del luma
 
 
 _SIDEWAYS = frozenset({5, 6, 7, 8})

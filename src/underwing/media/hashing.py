@@ -18,8 +18,8 @@ from underwing.media.decode import (
     Picture,
     Profile,
     Undecodable,
-    decode,
     frames,
+    shown,
 )
 from underwing.media.pdq import ORIENTATIONS
 from underwing.media.sniff import VIDEOS, sniff
@@ -87,18 +87,19 @@ def undecided(
 
 
 def _look(data: bytes, known: MediaHashes, profile: Profile, banked: bool) -> MediaHashes:
+    exact = known
+    views: list[View] = []
+    alone = False
     try:
-        pictures = decode(data, known.type, profile)
+        for picture in shown(data, known.type, profile):
+            views += _views(picture, banked)
+            known = replace(known, profile=picture.profile, width=picture.width, height=picture.height)
+            alone = picture.alone
+            del picture  # before the next one is made
     except Undecodable as error:
-        return replace(known, error=str(error))
-    known = replace(
-        known,
-        profile=pictures[0].profile,
-        width=pictures[0].width,
-        height=pictures[0].height,
-        views=_distinct(_views(pictures, banked)),
-    )
-    if pictures[0].alone:
+        return replace(exact, error=str(error))
+    known = replace(known, views=_distinct(views))
+    if alone:
         return known
     found: list[Frame] = []
     duration = None
@@ -111,15 +112,14 @@ def _look(data: bytes, known: MediaHashes, profile: Profile, banked: bool) -> Me
     return replace(known, frames=tuple(found), duration=duration)
 
 
-def _views(pictures: tuple[Picture, ...], banked: bool) -> Iterator[View]:
-    for picture in pictures:
-        shown = (picture.shown_on,) if picture.shown_on else ()
-        yield from _turned(picture, shown, banked)
-        for how, inner in layers(picture):
-            yield from _turned(inner, (*shown, how), banked)
-        if banked:
-            for how, variant in bank_variants(picture):
-                yield from _turned(variant, (*shown, how), banked)
+def _views(picture: Picture, banked: bool) -> Iterator[View]:
+    ground = (picture.shown_on,) if picture.shown_on else ()
+    yield from _turned(picture, ground, banked)
+    for how, inner in layers(picture):
+        yield from _turned(inner, (*ground, how), banked)
+    if banked:
+        for how, variant in bank_variants(picture):
+            yield from _turned(variant, (*ground, how), banked)
 
 
 def _turned(picture: Picture, steps: tuple[str, ...], banked: bool) -> Iterator[View]:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -29,6 +29,8 @@ from underwing.media.still import Still, Wish
 from underwing.media.worker import LENGTH, allowed
 from underwing.model.media import MediaHashes
 
+R = TypeVar("R")
+Found = MediaHashes | Still
 _READY_WITHIN = 300.0
 """Seconds; a first start compiles the machine code."""
 _SIGXCPU: Final = 24
@@ -39,8 +41,9 @@ class Bounds(Struct, frozen=True):
 
     size: int = 128 * 2**20
     """Bytes of the largest file that is looked at."""
-    memory: int = 512 * 2**20
-    """Bytes of address space above what a worker has before its first file."""
+    memory: int = 364 * 2**20
+    """Bytes of address space above what a worker has before its first file: with the 120 MiB that are resident then, it
+    stays below 512 MiB."""
     processor_seconds: int = 20
     """Seconds of processor time for a file of less than a MiB."""
     processor_seconds_a_mib: int = 1
@@ -79,7 +82,9 @@ class Pool:
         )
         self.deaths = 0
         """Workers that died, or were ended, over a file."""
-        self._jobs: queue.SimpleQueue[tuple[bytes, Order, Future[Any]] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[bytes, Order, Callable[[Any], Any], Future[Any]] | None] = (
+            queue.SimpleQueue()
+        )
         self._processes: list[subprocess.Popen[bytes]] = []
         self._closed = False
         self._lock = threading.Lock()
@@ -92,18 +97,23 @@ class Pool:
 
     def submit(self, data: bytes, job: Job | Order = "draft") -> Future[MediaHashes]:
         """All hashes of a file, later. Raises nothing but `RuntimeError` when the pool is closed."""
-        return self._hand_in(data, job if isinstance(job, Order) else Order(job))
+        return self.submit_then(data, job, lambda found: found)
+
+    def submit_then(self, data: bytes, job: Job | Order, then: Callable[[MediaHashes], R]) -> Future[R]:
+        """What `then` makes of the hashes of a file, later. It runs in the thread that took them from the worker, which
+        does nothing else meanwhile; what it raises is raised by the future."""
+        return self._hand_in(data, job if isinstance(job, Order) else Order(job), then)
 
     def still(self, data: bytes, wish: Wish) -> Future[Still]:
         """A small still of a file, later. Raises as `submit` does."""
-        return self._hand_in(data, Order("still", still=wish))
+        return self._hand_in(data, Order("still", still=wish), lambda found: found)
 
-    def _hand_in(self, data: bytes, order: Order) -> Future[Any]:
+    def _hand_in(self, data: bytes, order: Order, then: Callable[[Any], Any]) -> Future[Any]:
         with self._lock:
             if self._closed:
                 raise RuntimeError("the pool is closed")
             future: Future[Any] = Future()
-            self._jobs.put((data, order, future))
+            self._jobs.put((data, order, then, future))
         return future
 
     def look(self, data: bytes, job: Job | Order = "draft") -> MediaHashes:
@@ -137,7 +147,7 @@ class Pool:
     def _serve(self) -> None:
         worker = self._start()
         while (task := self._jobs.get()) is not None:
-            data, order, future = task
+            data, order, then, future = task
             if not future.set_running_or_notify_cancel():
                 continue
             try:
@@ -146,11 +156,13 @@ class Pool:
                     found = _unseen(data, order, error)
                 else:
                     found, worker = self._ask(worker, data, order)
+                answer = then(found)
             except BaseException as error:
                 future.set_exception(error)
             else:
-                future.set_result(found)
-            del task, data, future
+                future.set_result(answer)
+                del answer
+            del task, data, then, future
         worker.end()
 
     def _ask(self, worker: "_Worker", data: bytes, order: Order) -> tuple[MediaHashes | Still, "_Worker"]:

@@ -7,6 +7,7 @@ empty answer. TERMS is `Terms` as JSON: how many bytes of address space it may t
 ones for each MiB of it; past that the system ends it.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 import msgspec
 
 from underwing.media.orders import Job, Order, Terms
+from underwing.media.start_up import give_back
 from underwing.model.media import MediaHashes
 
 if TYPE_CHECKING:
@@ -36,13 +38,17 @@ def main(arguments: list[str]) -> int:
     answers = _own_output()
     looks = _looks(terms)
     _warm_up(looks)
+    give_back()
     limit_processor_time = _limits(terms.memory)
     _send(answers, b"")
     orders = msgspec.msgpack.Decoder(Order)
     while (asked := _received()) is not None:
         order, data = orders.decode(asked), _received() or b""
         limit_processor_time(allowed(terms.processor_seconds, terms.processor_seconds_a_mib, len(data)))
-        _send(answers, msgspec.msgpack.encode(looks[order.job](data, order)))
+        found = looks[order.job](data, order)
+        _send(answers, msgspec.msgpack.encode(found))
+        if not isinstance(found, MediaHashes) or found.frames:
+            gc.collect()  # a video's decoder hangs in a cycle, with all its pictures
     return 0
 
 

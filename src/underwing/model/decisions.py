@@ -25,6 +25,11 @@ ACTIONS = {
     "hold_media": "Keep this picture or video back: it matched, or it could not be checked.",
     "limit_contact": "Stop the sender from contacting accounts of young people it does not know.",
     "slow_contact": "Limit the rate at which the sender may write to new accounts.",
+    "slow_chat": "Let each viewer of this stream write only now and then.",
+    "pause_chat": "Close the chat of this stream to all but the streamer and the moderators.",
+    "warn_streamer": "Show the streamer, privately: what is happening, that it may stop any time, and where help is.",
+    "blur_stream": "Show viewers the stream blurred and without sound until a person has looked.",
+    "end_stream": "End this stream.",
     "open_case": "Put the pair into the review queue.",
     "page": "Wake the person on call.",
 }

@@ -116,13 +116,45 @@ class Media(_Event, tag="media", frozen=True, gc=False, kw_only=True):
 
 
 class Stream(_Event, tag="stream", frozen=True, gc=False, kw_only=True):
-    """A live stream of `from` started or ended. Only the fact is accepted for now."""
+    """A live stream of `from` started or ended, cannot be seen by who watches it, or can be seen again.
+
+    `conversation` is where its viewers write. `why` says what hinders, for `unseen`. In a `many` to many stream several
+    share the picture; in one to many only `from` does.
+    """
 
     id: Id
     at: At
     conversation: Id
     sender: Id = field(name="from")
-    state: Literal["started", "ended"]
+    state: Literal["started", "ended", "unseen", "seen"]
+    kind: Literal["one", "many"] = "one"
+    why: Annotated[str, Meta(max_length=500)] = ""
+
+
+class StreamFrame(_Event, tag="stream_frame", frozen=True, gc=False, kw_only=True):
+    """A frame of the stream of `from` was looked at: what it matched, and a classifier's guess where one was asked.
+
+    `second` counts from the beginning of the stream. A frame of which there is nothing to say needs no event.
+    """
+
+    id: Id
+    at: At
+    conversation: Id
+    sender: Id = field(name="from")
+    second: Annotated[float, Meta(ge=0, le=10_000_000)]
+    matches: Annotated[list[MediaMatch], Meta(max_length=100)] = []
+    score: MediaScore | None = None
+
+
+class Gift(_Event, tag="gift", frozen=True, gc=False, kw_only=True):
+    """`from` gave `to` something of worth in a live stream. `coins` is in the platform's own unit."""
+
+    id: Id
+    at: At
+    conversation: Id
+    sender: Id = field(name="from")
+    to: Id
+    coins: Annotated[int, Meta(ge=0, le=2**53)] = 0
 
 
 class Correction(_Event, tag="correction", frozen=True, gc=False, kw_only=True):
@@ -141,4 +173,6 @@ class Correction(_Event, tag="correction", frozen=True, gc=False, kw_only=True):
     until: At
 
 
-Event = Message | Account | ContactRequest | Block | UserReport | Media | Stream | Correction
+Event = (
+    Message | Account | ContactRequest | Block | UserReport | Media | Stream | StreamFrame | Gift | Correction
+)

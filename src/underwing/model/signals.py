@@ -41,6 +41,9 @@ KNOWN_STAGES = ("known_media", "known_link")
 GUESSED_STAGES = ("guessed_media",)
 """What a classifier guesses: a reason to look, and nothing that speaks against anybody."""
 
+UNSEEN_STAGES = ("unseen_stream",)
+"""What nobody can look at just now, which is an alarm of its own."""
+
 Act = Literal["ask", "offer", "demand", "threaten", "tell", "quote", "negate", "advise"]
 Direction = Literal["to_child", "from_child", "any"]
 

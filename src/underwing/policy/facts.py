@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
-from underwing.model import GUESSED_STAGES, KNOWN_STAGES, LABELS, STAGES, Level, Surface
+from underwing.model import GUESSED_STAGES, KNOWN_STAGES, LABELS, STAGES, UNSEEN_STAGES, Level, Surface
 
 AGE_OF_MAJORITY = 18
 """Used only when the platform says nothing about `minor` but an age is known."""
@@ -16,6 +16,7 @@ NO_SCORE = -1
 
 SURFACES: tuple[str, ...] = get_args(Surface)
 MEDIA = ("", "match", "unchecked", "clear", "unknown")
+STREAM = ("", "seen", "known", "unseen")
 Kind = Literal["int", "string", "bool"]
 
 
@@ -51,6 +52,9 @@ class Facts(Struct, frozen=True, gc=False, kw_only=True):
     """The most serious label of what it matched; "" for none."""
     media_score: int | None = None
     """A classifier's guess about a picture or video, 0 to 100; None for none."""
+
+    stream: str = ""
+    """Of a live stream: `known`, a frame matched; `unseen`, nobody can look at it; `seen`, what was seen adds to words."""
 
 
 class Variable(Struct, frozen=True, gc=False, kw_only=True):
@@ -102,10 +106,11 @@ VARIABLES: dict[str, Variable] = {
     "level": _whole("level", tuple(int(level) for level in Level)),
     "level_name": _word("level_name", tuple(level.name for level in Level)),
     "raised": _flag("raised"),
-    "stage": _word("stage", ("", *STAGES, *KNOWN_STAGES, *GUESSED_STAGES)),
+    "stage": _word("stage", ("", *STAGES, *KNOWN_STAGES, *GUESSED_STAGES, *UNSEEN_STAGES)),
     "media": _word("media", MEDIA),
     "label": _word("label", ("", *LABELS)),
     "media_score": _whole("media_score", (NO_SCORE, 0, 50, 100), NO_SCORE),
+    "stream": _word("stream", STREAM),
     "surface": _word("surface", ("", *SURFACES)),
     "region": _word("region", samples=("", "DE", "PH")),
     "actor_age": _whole("actor_age", _AGES, UNKNOWN_AGE),

@@ -12,6 +12,7 @@ from underwing.risk.pair import Cue, decayed, fold_pair, levels_of, with_reading
 from underwing.risk.reading import evidence_of, fold_reading
 from underwing.risk.settings import Settings
 from underwing.risk.states import ActorState, Contribution, PairState, Reading, RoomState, TargetState
+from underwing.risk.stream import fold_seen, guess_weight, pressed_by_words, recently_seen
 from underwing.risk.target import fold_target
 
 __all__ = [
@@ -37,10 +38,14 @@ __all__ = [
     "fold_complaint",
     "fold_pair",
     "fold_reading",
+    "fold_seen",
     "fold_spread",
     "fold_target",
     "fold_told",
+    "guess_weight",
     "is_minor",
     "levels_of",
+    "pressed_by_words",
+    "recently_seen",
     "with_reading",
 ]

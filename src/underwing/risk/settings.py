@@ -71,8 +71,8 @@ class Settings(Struct, frozen=True, gc=False, kw_only=True):
 
     reading_fade: float = 0.85
     """Decay of a conversation's context by each message of the same sender."""
-    reading_offset: float = 0.25
-    """Added to what each message says: the heads lean a little to the safe side for authors they have not seen."""
+    reading_offset: float = 0.4
+    """Added to what each message says: the readers lean a little to the safe side for authors they have not seen."""
     reading_each: float = 1.5
     """Most that one message can add to, or take from, the evidence of the meaning layer, in nats."""
     reading_floor: float = -0.5
@@ -83,7 +83,7 @@ class Settings(Struct, frozen=True, gc=False, kw_only=True):
     themselves. Minor-to-minor sextortion still shows in the packs' threats and demands."""
     reading_back: float = 2.0
     """Most that harmless talk takes back from the evidence that was there, in nats: small talk cannot wash it away."""
-    reading_share: float = 0.9
+    reading_share: float = 1.0
     """What it is multiplied with where it joins the score of a pair."""
     pack_share: float = 0.65
     """What the packs' score is multiplied with in a conversation that the meaning layer reads; a score below zero
@@ -120,6 +120,19 @@ class Settings(Struct, frozen=True, gc=False, kw_only=True):
     target_review: float = 2.4
     target_each: float = 0.6
     """Several accounts press one child: at least two of them with this much each."""
+
+    stream_tau: float = 300.0
+    """What was seen in a live stream fades with this, in seconds: it counts for what is said in the same minutes."""
+    stream_guess: float = 1.6
+    """A classifier's guess of 1.0 about a frame, less in proportion down to `stream_guess_from`."""
+    stream_guess_from: float = 0.6
+    stream_gift: float = 0.5
+    """A gift to a child by one who presses it, or by anyone while somebody does."""
+    stream_each: float = 0.6
+    """What somebody must have pressed for by words before anything seen counts beside it."""
+    stream_cap: float = 2.0
+    """Most that everything seen adds: seen things alone never warn. The numbers of streams are our own choice: there are no
+    labelled streams to set them by."""
 
 
 BONUS: dict[tuple[str, str], float] = {

@@ -92,6 +92,11 @@ class TargetState(Struct, frozen=True, gc=False, array_like=True):
 
 
 class RoomState(Struct, frozen=True, gc=False, array_like=True):
-    """Who spoke last in a room of many: (account, time), newest last, at most 8."""
+    """Who spoke last in a room of many: (account, time), newest last, at most 8.
+
+    Of a live stream also whose it is, and what was seen in it of late (pictures, gifts), oldest first, at most 6.
+    """
 
     speakers: tuple[tuple[str, int], ...] = ()
+    host: str = ""
+    seen: tuple[Contribution, ...] = ()

@@ -6,13 +6,14 @@ missing, the case notes it, and the platform may send the bytes again to `POST /
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal
 
 from underwing.casebook.care import Care, Exhibit
 from underwing.casebook.cases import SYSTEM, Casebook, CaseError
 from underwing.casebook.database import CasebookError
-from underwing.model import KNOWN_STAGES, Decision, Media
+from underwing.model import Decision, Media, MediaMatch
 from underwing.server.logs import note
 from underwing.server.media.desk import Checked
 
@@ -24,9 +25,10 @@ Kept = Literal["kept", "missing", "pending"]
 _ASKS = ("open_case", "page")
 
 
-def asks_for_case(decision: Decision) -> bool:
-    """Whether a decision on a file asks that it be kept: for a case, or because it is held for a match."""
-    matched = any(r.stage in KNOWN_STAGES and r.signal != "media.unchecked" for r in decision.reasons)
+def asks_for_case(decision: Decision, matches: Sequence[MediaMatch]) -> bool:
+    """Whether a decision on a file asks that it be kept: for a case, or because it is held for a match that is more than
+    what the platform itself does not want."""
+    matched = any(match.label not in ("blocked", "false_match") for match in matches)
     return any(a in _ASKS for a in decision.actions) or ("hold_media" in decision.actions and matched)
 
 
@@ -46,7 +48,7 @@ class Evidence:
         self, data: bytes, event: Media, checked: Checked, decision: Decision, by: str
     ) -> Kept | None:
         """Seal a file that was checked, if the decision about it asks for that; what became of it, None: not asked."""
-        if not self._keep or not asks_for_case(decision):
+        if not self._keep or not asks_for_case(decision, checked.found.matches):
             return None
         try:
             case = await asyncio.to_thread(self._case, event, decision)

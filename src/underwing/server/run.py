@@ -22,7 +22,7 @@ from underwing.server.casework import Casework, load_casework
 from underwing.server.keys import Keys
 from underwing.server.logs import flush, note, set_up
 from underwing.server.settings import Settings, SettingsError
-from underwing.text import load_meaning
+from underwing.text import Meaning
 
 _CASEBOOK = (CasebookError, RegionError, SettingsError)
 
@@ -36,8 +36,9 @@ def load_runner(settings: Settings) -> Runner:
     packs = load_packs(Path(settings.packs) if settings.packs else None)
     policy = load_policy(Path(settings.policy) if settings.policy else None)
     shadow = load_policy(Path(settings.shadow)) if settings.shadow else None
+    meaning = Meaning.load(second=settings.second_reader) if settings.meaning else None
     return Runner(
-        Engine(packs, policy, shadow=shadow, meaning=load_meaning() if settings.meaning else None),
+        Engine(packs, policy, shadow=shadow, meaning=meaning),
         settings.database,
         capacity=settings.capacity,
         durability=settings.durability,

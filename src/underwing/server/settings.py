@@ -35,6 +35,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """A directory of signal packs laid over the shipped ones; read at the start only."""
     meaning: bool = True
     """Whether the meaning layer runs beside the packs (capped; never alarms alone)."""
+    second_reader: bool = True
+    """Whether a sentence encoder also reads what is not dull, where a minor is known to be."""
     policy: str = ""
     """A policy file; empty means the shipped one. Followed while the service runs."""
     shadow: str = ""
@@ -88,7 +90,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Worker processes that look at files; 0 means one for each core."""
     media_seconds: _Positive = 60
     """How long a worker may look at one file before it is ended; 3 s more for each MiB of it."""
-    media_memory: _Positive = 512 * 1024 * 1024
+    media_memory: _Positive = 364 * 1024 * 1024
     """Memory a worker may take for one file, in bytes."""
     media_long_video: _Positive = 600
     """Seconds of a video from which on its keyframes are looked at first, and closely what came near something known."""

@@ -8,7 +8,7 @@ from underwing.text.canonical import canonical, tokens
 from underwing.text.claims import NOTHING, ClaimFinder, Claims
 from underwing.text.deobfuscate import Deobfuscator
 from underwing.text.entries import Entry, EntryError
-from underwing.text.meaning import Meaning, MeaningUnavailable, load_meaning
+from underwing.text.meaning import Meaning
 from underwing.text.scan import Scanner
 from underwing.text.simhash import near, simhash
 
@@ -20,10 +20,8 @@ __all__ = [
     "Entry",
     "EntryError",
     "Meaning",
-    "MeaningUnavailable",
     "Scanner",
     "canonical",
-    "load_meaning",
     "near",
     "simhash",
     "tokens",

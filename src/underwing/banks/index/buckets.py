@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from underwing.banks.index.loops import GAVE_UP, chunk_keys, fill, look, scan
+from underwing.banks.index.loops import GAVE_UP, any_near, chunk_keys, fill, look, scan
 from underwing.banks.index.plan import Numbers, Plan, Words
 
 MOST_ROWS: Final = 100_000_000
@@ -43,6 +43,7 @@ class Buckets:
         # Compiles what answers queries before the first one comes.
         alive = np.zeros(len(rows), np.bool_)
         self.near(rows[:1], plan.most, alive, np.empty(1, np.int64), must_look=True)
+        self.any_near(rows[:1], 0, alive, must_look=True)
 
     @classmethod
     def of(cls, plan: Plan, numbers: Numbers, rows: Words) -> "Buckets":
@@ -89,3 +90,20 @@ class Buckets:
                 if hits != GAVE_UP:
                     return hits
         return int(scan(query, distance, self.rows, dead, len(self.rows), 0, found, 0))
+
+    def any_near(self, queries: Words, distance: int, dead: Flags, must_look: bool = False) -> bool:
+        """Whether a row that is not `dead` lies within `distance` of one of the queries (n × 4 words)."""
+        if distance <= self.plan.most:
+            radii, words, values = self.plan.radii(distance)
+            if len(self.rows) > words or must_look:
+                return bool(
+                    any_near(
+                        queries, distance, radii, words, values, self._tables,
+                        self.rows, dead, self._buckets, PATIENCE,
+                    )
+                )  # fmt: skip
+        found = np.empty(1, np.int64)
+        return any(
+            scan(queries[at : at + 1], distance, self.rows, dead, len(self.rows), 0, found, 0)
+            for at in range(len(queries))
+        )

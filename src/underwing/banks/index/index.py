@@ -136,6 +136,26 @@ class Index:
         near = [(key >> 32, _number(state, key & 0xFFFFFFFF)) for key in keys]
         return Answer([(number, apart) for apart, number in sorted(near)], hits > limit)
 
+    def any_near(self, hashes: Sequence[str], distance: int = PDQ_DISTANCE) -> bool:
+        """Whether anything lies within `distance` bits (0 to 256) of any of these hashes (hex).
+
+        Raises:
+            ValueError: not 64 hex digits each; a distance out of range.
+        """
+        if not 0 <= distance <= BITS:
+            raise ValueError(f"a distance of 0 to {BITS}, not {distance}")
+        state = self._state
+        queries = _rows(hashes)
+        if state.buckets and state.buckets.any_near(queries, distance, state.dead):
+            return True
+        found = np.empty(1, np.int64)
+        return bool(state.size) and any(
+            scan(
+                queries[at : at + 1], distance, state.tail_rows, state.tail_dead, state.size, _TAIL, found, 0
+            )
+            for at in range(len(queries))
+        )
+
     def add(self, numbers: ArrayLike, hashes: Sequence[str] | NDArray[np.uint8]) -> None:
         """Add `hashes` (hex, or n × 32 bytes) under `numbers`; a number that is known gets the new hash.
 

@@ -245,3 +245,28 @@ def look(
             if compared > len(rows) >> 3:
                 return GAVE_UP
     return hits
+
+
+@compiled
+def any_near(
+    queries: Any,
+    distance: int,
+    radii: Any,
+    room: int,
+    values: int,
+    plan: Any,
+    rows: Any,
+    dead: Any,
+    buckets: Any,
+    patience: int,
+) -> bool:
+    """Whether a living row lies within the distance of one of the queries (n × 4); parameters as of `look`."""
+    found = np.empty(1, np.int64)
+    for at in range(len(queries)):
+        query = queries[at : at + 1]
+        hits = look(query, distance, radii, room, values, plan, rows, dead, buckets, found, 0, patience)
+        if hits == GAVE_UP:
+            hits = scan(query, distance, rows, dead, len(rows), 0, found, 0)
+        if hits:
+            return True
+    return False

@@ -10,6 +10,7 @@ import mmap
 import os
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -135,10 +136,10 @@ def read(path: Path, *, whole: bool = True) -> tuple[Buckets | None, int]:
         # Copy on write, as the loops are compiled for arrays that may be written to; nothing ever writes, so all is shared.
         memory = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY)
     view = memoryview(memory)
+    if whole:
+        _check(path, header.sections, view)
     arrays: dict[str, Any] = {}
     for section in header.sections:
-        if whole and _digest(view[section.offset : section.offset + section.size]) != section.digest:
-            raise SnapshotError(f"{path}: its {section.name} are damaged (their digest is wrong)")
         kind = _TYPES[section.name]
         arrays[section.name] = np.frombuffer(memory, kind, section.size // kind.itemsize, section.offset)
     arrays["rows"] = arrays["rows"].reshape(header.rows, 4)
@@ -187,6 +188,16 @@ def _checked_plan(path: Path, header: Header, size: int) -> Plan:
     if any(one.offset + one.size > two.offset for one, two in pairwise(header.sections)):
         raise SnapshotError(f"{path}: its sections overlap")
     return plan
+
+
+def _check(path: Path, sections: tuple[Section, ...], data: memoryview) -> None:
+    """Whether every section has its digest; on all cores, the largest first."""
+    largest_first = sorted(sections, key=lambda section: -section.size)
+    parts = (data[section.offset : section.offset + section.size] for section in largest_first)
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for section, digest in zip(largest_first, threads.map(_digest, parts), strict=True):
+            if digest != section.digest:
+                raise SnapshotError(f"{path}: its {section.name} are damaged (their digest is wrong)")
 
 
 def _digest(data: memoryview) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import Select, select, update
 
 from underwing.casebook.care.likeness import Print, first_like, print_of
 from underwing.casebook.care.tables import exhibits as table
@@ -85,20 +85,39 @@ class Exhibits:
                 )
             row = self._db.row(_all().where(here))
         assert row is not None
-        return _exhibit(row)
+        return self._exhibit(row)
 
     def get(self, number: int) -> Exhibit | None:
         """An exhibit by its number; its case is the one where its event lies now."""
         row = self._db.row(_all().where(table.c.number == number))
-        return _exhibit(row) if row is not None else None
+        return self._exhibit(row) if row is not None else None
 
     def of_case(self, case: int) -> list[Exhibit]:
         """The exhibits of a case, in the order in which they came: those of its events, and those supplied to it or to a
         case that was merged into it."""
-        merged = select(cases.c.id).where(cases.c.into == case)
-        supplied = items.c.event.is_(None) & or_(table.c.case_id == case, table.c.case_id.in_(merged))
-        wanted = _all().where(or_(items.c.case_id == case, supplied)).order_by(table.c.number).limit(MOST)
-        return [_exhibit(row) for row in self._db.rows(wanted)]
+        by_event = _all().where(items.c.case_id == case)
+        supplied = _all().where(
+            items.c.event.is_(None), table.c.case_id.in_([case, *self._merged_into(case)])
+        )
+        rows = [
+            row
+            for wanted in (by_event, supplied)
+            for row in self._db.rows(wanted.order_by(table.c.number).limit(MOST))
+        ]
+        made = sorted(map(self._exhibit, rows), key=lambda exhibit: exhibit.number)
+        return [exhibit for exhibit in made if exhibit.case == case][:MOST]
+
+    def _merged_into(self, case: int) -> list[int]:
+        """The cases with supplied files that lie in this one now."""
+        supplied = select(table.c.case_id).distinct().join(cases, cases.c.id == table.c.case_id)
+        gone = self._db.rows(supplied.where(table.c.event == "", cases.c.into.is_not(None)))
+        return [row[0] for row in gone if self._home(row[0]) == case]
+
+    def _home(self, case: int) -> int:
+        """The case that a case is now, after merges."""
+        while (into := self._db.value(select(cases.c.into).where(cases.c.id == case))) is not None:
+            case = into
+        return case
 
     def cases_with(self, numbers: Iterable[int]) -> set[int]:
         """Those of some cases that have an exhibit."""
@@ -136,21 +155,21 @@ class Exhibits:
             _all().where(other, table.c.sha256 == exhibit.sha256).order_by(table.c.number).limit(1)
         )
         if row is not None:
-            return _exhibit(row)
+            return self._exhibit(row)
         others = [one for one in seen if one[0] != exhibit.number]
         place = first_like(exhibit.print, [print for _, print in others])
         return self.get(others[place][0]) if place is not None else None
+
+    def _exhibit(self, row: Row) -> Exhibit:
+        case = self._home(row.case_id) if row.lies_in is None else row.lies_in
+        return Exhibit(
+            number=row.number, case=case, event=row.event, sha256=row.sha256,
+            address=row.address, problem=row.problem, size=row.size, type=row.type, width=row.width, height=row.height,
+            seconds=None if row.millis is None else row.millis / 1000, matches=_decode(row.matches), at=row.at, by=row.by,
+            seen_by=row.seen_by, seen_at=row.seen_at, print=_print(row.print),
+        )  # fmt: skip
 
 
 def _all() -> Select[*tuple[Any, ...]]:
     """Every exhibit with the case where its event lies now."""
     return select(table, items.c.case_id.label("lies_in")).outerjoin(items, items.c.event == table.c.event)
-
-
-def _exhibit(row: Row) -> Exhibit:
-    return Exhibit(
-        number=row.number, case=row.case_id if row.lies_in is None else row.lies_in, event=row.event, sha256=row.sha256,
-        address=row.address, problem=row.problem, size=row.size, type=row.type, width=row.width, height=row.height,
-        seconds=None if row.millis is None else row.millis / 1000, matches=_decode(row.matches), at=row.at, by=row.by,
-        seen_by=row.seen_by, seen_at=row.seen_at, print=_print(row.print),
-    )  # fmt: skip

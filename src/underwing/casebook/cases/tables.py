@@ -36,9 +36,9 @@ Index("cases_all", *_place)
 _held = cases.c.holder.is_not(None)
 Index("cases_holder", cases.c.holder, *_place, sqlite_where=_held, postgresql_where=_held)
 Index("cases_ended", cases.c.state, cases.c.id)
-Index("cases_opened", cases.c.opened, cases.c.test)
+Index("cases_opened", cases.c.test, cases.c.opened)
 _closed = cases.c.closed.is_not(None)
-Index("cases_closed", cases.c.closed, cases.c.test, sqlite_where=_closed, postgresql_where=_closed)
+Index("cases_closed", cases.c.test, cases.c.closed, sqlite_where=_closed, postgresql_where=_closed)
 
 items = Table(
     "case_items", METADATA,

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, false, func, select
 
 from underwing.casebook.cases.gather import SYSTEM
 from underwing.casebook.cases.tables import cases, history, items
@@ -20,6 +20,8 @@ MOST_CASES = 5_000
 """Decided cases that are looked into, the newest."""
 MOST_ITEMS = 20_000
 """Events of them that are looked into, those of the newest cases."""
+_PART = 500
+"""Cases that are named in one question: so few are found by their numbers, whatever the planner thinks of the rest."""
 HARM = Flag.threat | Flag.deadline | Flag.live | Flag.self_harm | Flag.payment | Flag.urgent
 """What stands for harm that has begun: a threat, a camera, a payment demanded, words of self-harm."""
 
@@ -92,7 +94,7 @@ def _by_day(database: Database, column: Any, first: int, last: int) -> dict[int,
     day = (column // DAY).label("day")
     asked = (
         select(day, func.count())
-        .where(column >= first * DAY, column < (last + 1) * DAY, cases.c.test.is_(False))
+        .where(column >= first * DAY, column < (last + 1) * DAY, cases.c.test == false())
         .group_by(day)
     )
     return {int(number): int(count) for number, count in database.rows(asked)}
@@ -113,31 +115,30 @@ def overturned(database: Database, since: int, until: int) -> Overturned:
 
 def decided(database: Database, since: int, until: int, most: int = MOST_CASES) -> list[Decided]:
     """The newest decided cases, the newest first, with what their alarms were made of."""
-    chosen = _chosen(since, until, most)
-    found = {
-        row.id: Decided(
+    found = [
+        Decided(
             id=row.id, priority=Priority(row.priority), outcome=row.outcome, opened=row.opened, due=row.due,
             closed=row.closed,
         )
-        for row in database.rows(chosen)
-    }  # fmt: skip
-    inner = chosen.subquery()
-    taken = _first_taken(database, inner)
-    looked = _looked_into(
-        database.rows(
-            select(items.c.case_id, items.c.at, items.c.found, items.c.decision)
-            .join(inner, inner.c.id == items.c.case_id)
-            .order_by(inner.c.closed.desc(), inner.c.id.desc())
-            .limit(MOST_ITEMS)
-        )
-    )
+        for row in database.rows(_chosen(since, until, most))
+    ]  # fmt: skip
+    taken: dict[int, int] = {}
+    looked: dict[int, dict[str, Any]] = {}
+    left = MOST_ITEMS
+    for start in range(0, len(found), _PART):
+        ids = [case.id for case in found[start : start + _PART]]
+        taken |= _first_taken(database, ids)
+        rows = _items(database, ids, left) if left else []
+        left -= len(rows)
+        looked |= _looked_into(rows)
     return [
-        msgspec.structs.replace(case, taken=taken.get(case.id), **looked.get(case.id, {}))
-        for case in found.values()
+        msgspec.structs.replace(case, taken=taken.get(case.id), **looked.get(case.id, {})) for case in found
     ]
 
 
 def _chosen(since: int, until: int, most: int) -> Select[Any]:
+    """The newest decided cases. Only a closed case has an outcome; to ask for its state as well would send SQLite to the
+    index of states, and through all closed cases."""
     c = cases.c
     return (
         select(c.id, c.priority, c.outcome, c.opened, c.due, c.closed)
@@ -153,14 +154,23 @@ def _chosen(since: int, until: int, most: int) -> Select[Any]:
     )
 
 
-def _first_taken(database: Database, inner: Any) -> dict[int, int]:
+def _first_taken(database: Database, ids: list[int]) -> dict[int, int]:
     asked = (
         select(history.c.case_id, func.min(history.c.at))
-        .join(inner, inner.c.id == history.c.case_id)
-        .where(history.c.what == "took")
+        .where(history.c.case_id.in_(ids), history.c.what == "took")
         .group_by(history.c.case_id)
     )
     return {int(case): int(at) for case, at in database.rows(asked)}
+
+
+def _items(database: Database, ids: list[int], most: int) -> list[Any]:
+    i = items.c
+    return database.rows(
+        select(i.case_id, i.at, i.found, i.decision)
+        .where(i.case_id.in_(ids))
+        .order_by(i.case_id.desc(), i.at)
+        .limit(most)
+    )
 
 
 def _looked_into(rows: Iterable[Any]) -> dict[int, dict[str, Any]]:

@@ -25,6 +25,8 @@ from underwing.casebook.people.throttle import Throttle
 from underwing.casebook.people.values import Member, PeopleError, Refused, Role, Session
 
 Clock = Callable[[], float]
+STRANGERS_AN_HOUR = 60
+"""Refusals of unknown names that are recorded, by each process."""
 
 
 class Identity(Struct, frozen=True, kw_only=True):
@@ -56,6 +58,7 @@ class Entrance:
         self._sessions = Sessions(database, span or Span())
         self._throttle = Throttle(database)
         self._hasher = hasher or Hasher()
+        self._strangers = (0, 0)
 
     @property
     def now(self) -> int:
@@ -104,12 +107,20 @@ class Entrance:
         with self._database.transaction():
             how = self._admit(row, code, now) if good else ""
             if not how:
-                self._note(row.id if row else NOBODY, "sign-in-refused", "sign in", address=address[:100])
+                if row or self._worth_noting(now):
+                    self._note(row.id if row else NOBODY, "sign-in-refused", "sign in", address=address[:100])
                 return Refused("wrong")
             self._throttle.good(key, address)
             if anew:
                 self._members.set(row.id, password=anew)
             return self._begin(row.id, how, complete=how != "password", address=address, agent=agent)
+
+    def _worth_noting(self, now: int) -> bool:
+        """Whether one more refusal of a name that nobody has is recorded: strangers with many addresses must not fill a log
+        that is kept for ever. An account's own refusals end by themselves, at 100 in a row."""
+        hour = now // 3_600
+        self._strangers = (hour, self._strangers[1] + 1) if self._strangers[0] == hour else (hour, 1)
+        return self._strangers[1] <= STRANGERS_AN_HOUR
 
     def _admit(self, row: Any, code: str, now: int) -> str:
         """What else than the pass-phrase let somebody in: a code, a recovery code, nothing yet to show ("password");

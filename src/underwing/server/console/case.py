@@ -154,17 +154,18 @@ def can(reading: Reading, visit: Visit) -> frozenset[str]:
     case, member = reading.case, visit.member
     whose = visit.stands(case)
     found: set[str] = set()
-    if may(member, May.act_on_case, whose):
-        found.add("note")
+    if may(member, May.take_case, whose):
         if case.state == "open":
             found.add("take")
+        last = next((act for act in reading.history if act.number == case.acted), None)
+        if last is not None and last.who == member.id and "before" in last.detail:
+            found.add("undo")
+    if may(member, May.act_on_case, whose):
+        found.add("note")
         if whose == "own":
             found |= {"release", "hand_over"}
         if case.state in ("open", "taken") and whose != "other":
             found.add("close")
-        last = next((act for act in reading.history if act.number == case.acted), None)
-        if last is not None and last.who == member.id and "before" in last.detail:
-            found.add("undo")
     if may(member, May.shape_case, whose):
         if case.state == "closed":
             found.add("reopen")

@@ -31,18 +31,17 @@ def lay(site: Site, desk: Desk) -> None:
     """Lay the acts."""
     desk.carry("close", partial(close_confirmed, desk))
     acts = (
-        ("take", take),
-        ("release", release),
-        ("hand_over", hand_over),
-        ("note", note),
-        ("close", close),
-        ("undo", undo),
+        ("take", take, May.take_case),
+        ("release", release, May.act_on_case),
+        ("hand_over", hand_over, May.act_on_case),
+        ("note", note, May.act_on_case),
+        ("close", close, May.act_on_case),
+        ("undo", undo, May.take_case),
+        ("merge", merge, May.shape_case),
+        ("reopen", reopen, May.shape_case),
     )
-    for name, how in acts:
-        view = View(f"case_{name}", partial(act, desk, name, how), May.act_on_case, "case")
-        site.add(f"/console/cases/{{case}}/{name}", POST=view)
-    for name, how in (("merge", merge), ("reopen", reopen)):
-        view = View(f"case_{name}", partial(act, desk, name, how), May.shape_case, "case")
+    for name, how, permission in acts:
+        view = View(f"case_{name}", partial(act, desk, name, how), permission, "case")
         site.add(f"/console/cases/{{case}}/{name}", POST=view)
     site.add(
         "/console/cases/{case}/split",

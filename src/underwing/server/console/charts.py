@@ -97,13 +97,15 @@ def draw(chart: Chart) -> Picture:
     return _bars(chart) if chart.kind == "bars" else _lines(chart)
 
 
-def ticks(most: float, about: int = 5) -> tuple[float, ...]:
-    """Round numbers from 0 to at least `most`: steps of 1, 2 or 5 times a power of ten, about so many."""
+def ticks(most: float, about: int = 5, whole: bool = False) -> tuple[float, ...]:
+    """Round numbers from 0 to at least `most`: steps of 1, 2 or 5 times a power of ten, about so many; `whole`: no
+    fractions, for what is counted."""
     if most < 1e-6:
         return (0.0, 1.0)
     rough = most / about
     power = 10.0 ** floor(log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999_999)
+    step = max(1.0, step) if whole else step
     return tuple(round(step * n, 10) for n in range(ceil(round(most / step, 9)) + 1))
 
 
@@ -115,13 +117,14 @@ def written(value: float | None, unit: str = "") -> str:
     return f"{text} {unit}".strip()
 
 
-def _most(chart: Chart) -> float:
+def _scale(chart: Chart) -> tuple[float, ...]:
     values = [v for series in chart.series for v in series.values if v is not None]
-    return 100.0 if chart.unit == "%" else max(values, default=0.0)
+    most = 100.0 if chart.unit == "%" else max(values, default=0.0)
+    return ticks(most, whole=all(v == round(v) for v in values))
 
 
 def _bars(chart: Chart) -> Picture:
-    scale = ticks(_most(chart))
+    scale = _scale(chart)
     right = WIDTH - RIGHT
     per = (right - LEFT) / scale[-1]
     group = ROW * max(1, len(chart.series)) + GAP
@@ -142,7 +145,7 @@ def _bars(chart: Chart) -> Picture:
 
 
 def _lines(chart: Chart) -> Picture:
-    scale = ticks(_most(chart))
+    scale = _scale(chart)
     left, right, bottom = 50.0, WIDTH - 16, LINES_HEIGHT - BOTTOM
     per = (bottom - TOP) / scale[-1]
     step = (right - left) / max(1, len(chart.labels) - 1)

@@ -38,8 +38,8 @@ async def _page(desk: Desk, visit: Visit, status: int = 200, wrong: str = "", at
     """The page; `wrong` is said at the part named `at`."""
     people = people_of(desk)
     found = await visit.work(people.session, visit.token)
-    if found is None:
-        raise Problem(404, "me.guest")
+    if found is None:  # a guest of the demo
+        return render(visit, "guest.html.j2")
     member, here = found
     return render(
         visit, "me.html.j2", status=status, wrong=wrong, at=at, me=member, this=here.id,

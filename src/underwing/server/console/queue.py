@@ -39,7 +39,7 @@ class Page(Struct, frozen=True, kw_only=True):
 def lay(site: Site, desk: Desk) -> None:
     """Lay the queue's pages."""
     site.add("/console/queue", GET=View("queue", partial(queue, desk), May.see_queue))
-    site.add("/console/queue/next", POST=View("take_next", partial(take_next, desk), May.act_on_case, "free"))
+    site.add("/console/queue/next", POST=View("take_next", partial(take_next, desk), May.take_case, "free"))
     site.add(
         "/console/open",
         GET=View("open_form", open_form, May.shape_case),
@@ -94,7 +94,7 @@ def _undoable(desk: Desk, visit: Visit) -> Case | None:
     mine = any(
         act.number == found.acted and act.who == visit.member.id for act in desk.book.history(found.id)[-20:]
     )
-    return found if mine and visit.may(May.act_on_case, visit.stands(found)) else None
+    return found if mine and visit.may(May.take_case, visit.stands(found)) else None
 
 
 async def queue(desk: Desk, visit: Visit) -> Response:

@@ -20,15 +20,16 @@ ENROL = "/console/enrol"
 BEGUN = "underwing_provider"
 """The cookie that a sign-in at the identity provider brings back."""
 _BEGUN_SECONDS = 600
-AT_ONCE = 10
-"""Sign-ins that wait for their hash at the same time; further ones are told to come again."""
+AT_ONCE, WAITING = 2, 20
+"""Sign-ins that are looked at at the same time, and those that may be inside; further ones are told to come again."""
 
 
 class Doorman:
-    """Lets a bounded number of sign-ins in at a time: each takes a thread and a good deal of memory."""
+    """Lets sign-ins in a few at a time: each takes a thread and a good deal of memory, and other pages need threads too."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk, self._inside = desk, 0
+        self._turn = asyncio.Semaphore(AT_ONCE)
 
     @property
     def people(self) -> People:
@@ -40,14 +41,20 @@ class Doorman:
         return people_of(self.desk)
 
     async def __aenter__(self) -> People:
-        if self._inside >= AT_ONCE:
+        if self._inside >= WAITING:
             raise Problem(503, "sign_in.busy")
         people = self.people
         self._inside += 1
+        try:
+            await self._turn.acquire()
+        except BaseException:
+            self._inside -= 1
+            raise
         return people
 
     async def __aexit__(self, *_: object) -> None:
         self._inside -= 1
+        self._turn.release()
 
 
 def lay(site: Site, desk: Desk) -> None:

@@ -1,13 +1,15 @@
-"""What lies behind the media routes: workers that look at bytes, one thread that matches, one that writes the banks.
+"""What lies behind the media routes: workers that look at bytes, matching, and one thread that writes the banks.
 
-Bytes go to a worker process and nowhere else. The matching thread owns the index; whatever another thread or process
-writes into the banks, it sees at its next look.
+Bytes go to a worker process and nowhere else. What a worker says of a file is matched by the thread that took its answer,
+as waking another one costs more than most matching; hashes that come alone have a thread of their own. They take turns,
+and whatever another thread or process writes into the banks, they see at the next look.
 """
 
 import asyncio
 import logging
+import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,15 +65,17 @@ class Desk:
         self._matching = ThreadPoolExecutor(1, "underwing-matching")
         self._writing = ThreadPoolExecutor(1, "underwing-banks")
         self._store, self._own = Store.open(banks), Store.open(banks)
+        self._turn = threading.Lock()
         self._checker = Checker(self._own, beside=banks)
         self._free, self._in_flight = in_flight, in_flight
         self._lookups = 0
         metrics.media_waiting.set_function(lambda: self._in_flight - self._free)
+        self._look_seconds, self._match_seconds = map(metrics.media_seconds.labels, ("look", "match"))
 
     async def warm(self) -> None:
         """Load the index; until it is there, the first look waits for it."""
         nothing = MediaHashes(sha256="", sha1="", md5="", size=0, views=(View("plain", Pdq("0" * 64, 100)),))
-        await self._on(self._matching, lambda: self._checker.match(nothing))
+        await self._on(self._matching, lambda: self._in_turn(nothing))
 
     async def close(self) -> None:
         """End the threads and the worker processes."""
@@ -102,16 +106,16 @@ class Desk:
     async def check(self, data: bytes, *, scored: bool = False) -> Checked:
         """Look at a file and match it; looked at closer wherever that could make another verdict. `scored` asks for the
         classifier's score too, where there is one."""
-        hashes = await self._look(data, "scored" if scored else "draft")
+
+        def first(hashes: MediaHashes) -> tuple[MediaHashes, Checked | Order]:
+            with self._turn:
+                return hashes, self._checker.second_look(hashes) or self._matched(hashes)
+
+        hashes, seen = await self._look(data, "scored" if scored else "draft", first)
         self._count_score(hashes)
-
-        def first() -> Checked | Order:
-            return self._checker.second_look(hashes) or self._matched(hashes)
-
-        seen = await self._match(first)
         if isinstance(seen, Checked):
             return seen
-        return await self.match(joined(hashes, await self._look(data, seen)))
+        return await self._look(data, seen, lambda closer: self._in_turn(joined(hashes, closer)))
 
     def _count_score(self, hashes: MediaHashes) -> None:
         if hashes.score is not None:
@@ -122,18 +126,28 @@ class Desk:
 
     async def hash(self, data: bytes) -> MediaHashes:
         """The hashes of a file, decoded in full."""
-        return await self._look(data, "full")
+        return await self._look(data, "full", _as_they_are)
 
     async def hash_to_bank(self, data: bytes) -> MediaHashes:
         """The hashes of a file that is to be banked."""
-        return await self._look(data, "bank")
+        return await self._look(data, "bank", _as_they_are)
 
-    async def _look(self, data: bytes, job: Job | Order) -> MediaHashes:
+    async def _look(self, data: bytes, job: Job | Order, then: Callable[[MediaHashes], R]) -> R:
+        """What `then` makes of the hashes, in the thread that waits for the worker."""
+        pool, began = self._workers(), time.perf_counter()
+
+        def looked(hashes: MediaHashes) -> R:
+            now = time.perf_counter()
+            self._look_seconds.observe(now - began)
+            made = then(hashes)
+            self._match_seconds.observe(time.perf_counter() - now)
+            return made
+
         try:
-            future = self._workers().submit(data, job)
+            future = pool.submit_then(data, job, looked)
         except RuntimeError:
             raise _stopping() from None
-        return await self._timed("look", asyncio.wrap_future(future))
+        return await asyncio.wrap_future(future)
 
     async def still(self, data: bytes, wish: Wish) -> Still:
         """A small still of a file, for a person to look at."""
@@ -155,11 +169,15 @@ class Desk:
         Raises:
             Refusal: 503, too many wait.
         """
-        return await self._match(lambda: self._matched(hashes))
+        return await self._match(lambda: self._in_turn(hashes))
 
     async def match_all(self, several: list[MediaHashes]) -> list[Checked]:
         """As `match`, for many at a time."""
-        return await self._match(lambda: [self._matched(hashes) for hashes in several])
+        return await self._match(lambda: [self._in_turn(hashes) for hashes in several])
+
+    def _in_turn(self, hashes: MediaHashes) -> Checked:
+        with self._turn:
+            return self._matched(hashes)
 
     def _matched(self, hashes: MediaHashes) -> Checked:
         return Checked(hashes, self._checker.match(hashes), self._checker.fingerprint())
@@ -168,15 +186,21 @@ class Desk:
         if self._lookups >= MOST_WAITING:
             raise Refusal(503, "overloaded", "too many look-ups are waiting; try again in 1 s", retry_after=1)
         self._lookups += 1
+        began = time.perf_counter()
         try:
-            return await self._timed("match", self._on(self._matching, work))
+            return await self._on(self._matching, work)
         finally:
             self._lookups -= 1
+            self._match_seconds.observe(time.perf_counter() - began)
 
     async def numbers(self, checked: Checked) -> dict[tuple[str, str], int]:
         """The numbers of the entries that were matched, by bank and id."""
         pairs = [(match.bank, match.entry) for match in checked.found.matches]
-        return await self._on(self._matching, lambda: self._own.lookups.numbers(pairs)) if pairs else {}
+        return await self._on(self._matching, lambda: self._numbers(pairs)) if pairs else {}
+
+    def _numbers(self, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        with self._turn:
+            return self._own.lookups.numbers(pairs)
 
     async def banks(self, work: Callable[[Store], R]) -> R:
         """Read or write the banks, one at a time; in effect for every check that begins afterwards.
@@ -193,12 +217,9 @@ class Desk:
             raise _stopping() from None
         return await asyncio.wrap_future(future)
 
-    async def _timed(self, step: str, work: Awaitable[R]) -> R:
-        began = time.perf_counter()
-        try:
-            return await work
-        finally:
-            self._metrics.media_seconds.labels(step).observe(time.perf_counter() - began)
+
+def _as_they_are(hashes: MediaHashes) -> MediaHashes:
+    return hashes
 
 
 def _stopping() -> Refusal:

@@ -10,8 +10,8 @@ down_revision = "0004"
 
 def upgrade() -> None:
     """Make them."""
-    op.create_index("cases_opened", "cases", ["opened", "test"])
-    op.create_index("cases_closed", "cases", ["closed", "test"], **only("closed IS NOT NULL"))
+    op.create_index("cases_opened", "cases", ["test", "opened"])
+    op.create_index("cases_closed", "cases", ["test", "closed"], **only("closed IS NOT NULL"))
     op.create_index("case_history_what", "case_history", ["what", "at"])
 
 

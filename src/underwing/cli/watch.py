@@ -1,0 +1,162 @@
+"""The command that watches one live stream, with its chat beside it."""
+
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from underwing.banks.checker import FollowingIndex
+from underwing.banks.matching import Matcher
+from underwing.cli.common import (
+    DEFAULT_BANKS,
+    BanksFile,
+    Json,
+    build_engine,
+    decision_lines,
+    err,
+    open_banks,
+    out,
+    plain_errors,
+)
+from underwing.cli.judge import Packs, PolicyPath
+from underwing.engine import MemoryState
+from underwing.live.guard import RAISED_FOR, Guard, Watched, worth_a_closer_look
+from underwing.live.watch import Health, Sighting, Watch
+from underwing.model import BadEvent, Decision, Event, Message, decode_event, encode
+
+_Told = Sighting | Health | Event | None
+
+
+def watch(
+    url: Annotated[str, typer.Argument(help="rtmp(s)://, http(s):// (HLS, MPEG-TS), srt:// or a file.")],
+    stream: Annotated[str, typer.Option("--stream", help="The stream's id.")] = "stream",
+    streamer: Annotated[str, typer.Option("--streamer", help="The account whose it is.")] = "streamer",
+    conversation: Annotated[
+        str, typer.Option("--conversation", help="Where its viewers write (default: the stream's id).")
+    ] = "",
+    chat: Annotated[
+        Path | None,
+        typer.Option(
+            "--chat", help="Its chat, gifts and accounts: events, one JSON a line; - is standard input."
+        ),
+    ] = None,
+    banks: BanksFile = DEFAULT_BANKS,
+    packs: Packs = None,
+    policy: PolicyPath = None,
+    often: Annotated[bool, typer.Option("--often", help="Look twice a second all the time.")] = False,
+    give_up: Annotated[
+        float, typer.Option("--give-up", help="Seconds that a lost stream is tried again.")
+    ] = 120.0,
+    json: Json = False,
+) -> None:
+    """Watch a live stream: match its frames with the banks, judge its chat beside it, say what the policy would do.
+
+    Looks at a keyframe in ten seconds while all is calm, twice a second for two minutes after something was said or seen.
+    Nothing is recorded. Ctrl-C ends it. The exit code is 1 if anything reached `review`, 3 if the stream could not be seen
+    at its end.
+    """
+    told: queue.SimpleQueue[_Told] = queue.SimpleQueue()
+    with plain_errors(), ExitStack() as stack:
+        engine, state = build_engine(packs, policy), MemoryState()
+        matcher = None
+        if banks.exists():
+            matcher = Matcher(stack.enter_context(open_banks(banks)).lookups, FollowingIndex(None))
+        else:
+            err.print(f"[dim]no banks at {banks}: no frame can match[/]", highlight=False)
+        guard = Guard(Watched(id=stream, streamer=streamer, conversation=conversation or stream))
+        eye = Watch(url, told.put, told.put, give_up=give_up)
+        if often:
+            eye.raise_for(1e9)
+        threading.Thread(target=_run, args=(eye, told), daemon=True).start()
+        if chat is not None:
+            threading.Thread(target=_read_chat, args=(chat, told), daemon=True).start()
+        worst = _follow(
+            eye,
+            _events(told, guard, matcher),
+            lambda event: engine.step(state, event),
+            often=often,
+            json=json,
+        )
+        if not json:
+            _sum_up(eye.health)
+    raise typer.Exit(worst)
+
+
+def _follow(
+    eye: Watch,
+    events: Iterator[tuple[list[Event], str | None]],
+    step: Callable[[Event], Decision],
+    *,
+    often: bool,
+    json: bool,
+) -> int:
+    """Decide on what comes until the watch has ended; the exit code."""
+    code = 0
+    try:
+        for some, text in events:
+            decisions = [step(event) for event in some]
+            for decision in decisions:
+                code = max(code, int(decision.level in ("review", "urgent")))
+                _show(decision, text, json)
+            if not often and worth_a_closer_look(decisions):
+                eye.raise_for(RAISED_FOR)
+    except KeyboardInterrupt:
+        eye.stop()
+    return 3 if eye.health.why and not code else code
+
+
+def _events(
+    told: "queue.SimpleQueue[_Told]", guard: Guard, matcher: Matcher | None
+) -> Iterator[tuple[list[Event], str | None]]:
+    """(events, the text of a message) as they come, until the watch has ended."""
+    yield [guard.started(time.time())], None
+    while (one := told.get()) is not None:
+        if isinstance(one, Sighting):
+            found = matcher.match_hashes([], [(v.how, v.pdq) for v in one.views]).matches if matcher else ()
+            yield guard.seen(one, found), None
+        elif isinstance(one, Health):
+            yield guard.changed(one, time.time()), None
+        else:
+            yield [one], one.text if isinstance(one, Message) else None
+
+
+def _run(eye: Watch, told: "queue.SimpleQueue[_Told]") -> None:
+    try:
+        eye.run()
+    finally:
+        told.put(None)
+
+
+def _read_chat(path: Path, told: "queue.SimpleQueue[_Told]") -> None:
+    """Hand on the chat's events; a line that is none is told and passed over."""
+    source = sys.stdin.buffer if str(path) == "-" else path.open("rb")
+    with source:
+        for number, line in enumerate(source, 1):
+            if line.strip():
+                try:
+                    told.put(decode_event(line))
+                except BadEvent as error:
+                    err.print(f"[yellow]{path}, line {number} passed over:[/] {error}", highlight=False)
+
+
+def _show(decision: Decision, text: str | None, json: bool) -> None:
+    if json:
+        sys.stdout.write(encode(decision).decode() + "\n")
+        sys.stdout.flush()
+    elif decision.level != "none" or decision.help:
+        for line in decision_lines(decision, text):
+            out.print(line, highlight=False)
+
+
+def _sum_up(health: Health) -> None:
+    out.print(
+        f"[bold]watched {health.second:.0f} s:[/] {health.looks} looks, lost {health.lost} times"
+        + (f"; {health.why}" if health.why else ""),
+        highlight=False,
+    )

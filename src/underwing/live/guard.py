@@ -1,0 +1,90 @@
+"""What a watch tells becomes events of its stream, and what is decided says how closely it is watched.
+
+Pure but for the numbers it counts: whoever runs it brings the matcher's answer and the time.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from underwing.live.watch import Health, Sighting
+from underwing.model import Decision, Event, MediaMatch, Stream, StreamFrame
+
+RAISED_FOR = 120.0
+"""Seconds for which a stream is looked at more often after something was said or seen in it."""
+AGAIN_AFTER = 10.0
+"""A match of the same entry is told again only after so many seconds of the stream."""
+
+
+class Watched(Struct, frozen=True, kw_only=True):
+    """A stream: its id, whose it is, and the conversation its viewers write in."""
+
+    id: str
+    streamer: str
+    conversation: str
+
+
+class Guard:
+    """Makes the events of one watch. Their ids are the stream's with a number, so that a replay gives the same."""
+
+    def __init__(self, stream: Watched) -> None:
+        self.stream = stream
+        self._count = 0
+        self._told: dict[tuple[str, str], float] = {}
+        self._unseen = False
+
+    def started(self, at: float) -> Event:
+        """The stream began to be watched at `at` (epoch seconds)."""
+        return self._stream("started", at)
+
+    def changed(self, health: Health, at: float) -> list[Event]:
+        """What a change of what can be seen says: one event each time it is lost, and each time it is back."""
+        if health.state == "ended":
+            return [self._stream("ended", at)]
+        if health.state == "unseen" and not self._unseen:
+            self._unseen = True
+            return [self._stream("unseen", at, health.why[:500])]
+        if health.state == "watching" and self._unseen:
+            self._unseen = False
+            return [self._stream("seen", at)]
+        return []
+
+    def seen(self, sighting: Sighting, matches: Sequence[MediaMatch]) -> list[Event]:
+        """What a frame says, given what it matched; nothing where there is nothing to say, or it was said just now."""
+        new = [m for m in matches if self._is_new(m, sighting.second)]
+        if not new:
+            return []
+        return [
+            StreamFrame(
+                id=self._id(), at=_time(sighting.at), conversation=self.stream.conversation,
+                sender=self.stream.streamer, second=sighting.second, matches=new[:100],
+            )
+        ]  # fmt: skip
+
+    def _is_new(self, match: MediaMatch, second: float) -> bool:
+        key = (match.bank, match.entry)
+        before = self._told.get(key)
+        if before is not None and 0 <= second - before < AGAIN_AFTER:
+            return False
+        self._told[key] = second
+        return True
+
+    def _stream(self, state: str, at: float, why: str = "") -> Stream:
+        return Stream(
+            id=self._id(), at=_time(at), conversation=self.stream.conversation, sender=self.stream.streamer,
+            state=state, why=why,  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    def _id(self) -> str:
+        self._count += 1
+        return f"{self.stream.id[:48]}:{self._count}"
+
+
+def worth_a_closer_look(decisions: Iterable[Decision]) -> bool:
+    """Whether a stream is to be looked at more often after these decisions: anything that speaks for or against somebody."""
+    return any(decision.level != "none" or decision.help or decision.reasons for decision in decisions)
+
+
+def _time(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)

@@ -1,0 +1,79 @@
+"""The pieces of a view that the meaning layer weighs, as rows of its table, in machine code.
+
+A piece is a run of two to four characters (spaces count, so that words have edges), a word, or two words that stand
+together. Each is hashed (FNV-1a over code points, Fowler, Noll and Vo) to a row; pieces that fall together share one.
+Whole numbers only, so that every machine reads the same.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from underwing.text.light import compiled
+
+SHORTEST: Final = 2
+LONGEST: Final = 4
+"""Characters of a run: the lengths that read best, by cross-validation (docs/decisions/0017-reader.md)."""
+PIECES: Final = LONGEST - SHORTEST + 3
+"""A view of n characters with its edges has at most so many times n pieces."""
+_OFFSET, _PRIME, _MIX, _PAIR = (
+    np.uint32(2166136261),
+    np.uint32(16777619),
+    np.uint32(0x9E3779B1),
+    np.uint32(0x85EBCA6B),
+)
+_WORD: Final = np.uint32(2166136261 ^ 77)
+_HALF: Final = np.uint32(15)
+_SPACE: Final = 32
+
+
+def code_points(view: str) -> NDArray[np.uint32]:
+    """The code points of a view, with a space at either end; lone surrogates become question marks."""
+    return np.frombuffer(f" {view} ".encode("utf-32-le", "replace"), np.uint32)
+
+
+@compiled
+def _row(hash: Any, shift: Any) -> Any:
+    """The row of a hash: its bits mixed, the upper ones taken."""
+    return np.uint32((hash ^ (hash >> _HALF)) * _MIX) >> shift
+
+
+@compiled
+def rows_of(points: Any, bits: int, out: Any) -> int:
+    """Write the rows (of 2 ** `bits`) of all pieces to `out`; returns how many there are."""
+    count = 0
+    size = len(points)
+    shift = np.uint32(32 - bits)
+    for start in range(size - 1):
+        run = _OFFSET
+        for length in range(1, min(LONGEST, size - start) + 1):
+            run = np.uint32((run ^ points[start + length - 1]) * _PRIME)
+            if length >= SHORTEST:
+                out[count] = _row(run, shift)
+                count += 1
+    word, before = _WORD, np.uint32(0)
+    for at in range(1, size):
+        if points[at] != _SPACE:
+            word = np.uint32((word ^ points[at]) * _PRIME)
+        elif word != _WORD:
+            out[count] = _row(word, shift)
+            count += 1
+            if before != 0:
+                pair = np.uint32((word ^ np.uint32(before * _PAIR)) * _PRIME)
+                out[count] = _row(pair, shift)
+                count += 1
+            word, before = _WORD, word
+    return count
+
+
+@compiled
+def add_up(points: Any, table: Any, bits: int, rows: Any, sums: Any) -> int:
+    """Add the table's rows of all pieces into `sums`; returns how many there are. `rows` is room to work in."""
+    count: int = rows_of(points, bits, rows)
+    sums[:] = 0
+    for at in range(count):
+        row = table[rows[at]]
+        for column in range(len(sums)):
+            sums[column] += row[column]
+    return count
