@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from underwing.casebook.cases import Outcome
 from underwing.cli.demo import replay
-from underwing.cli.demo_cases import Colleague, furnish, team
+from underwing.cli.demo_cases import WITH_FILE, Colleague, furnish, item_of, team
 from underwing.cli.demo_platform import Platform
 from underwing.cli.demo_stage import Stage, staged
 from underwing.evaluation import Conversation, read
@@ -30,18 +30,48 @@ ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 CORPUS = ROOT / "corpus" / "tuning.jsonl"
 EVENING = datetime(2026, 5, 12, 19, 40, tzinfo=UTC)
-DAYS, A_DAY = 28, 2
-"""Days before the evening, and conversations with risk on each other day of them."""
+DAYS_BEFORE = (
+    27,
+    27,
+    25,
+    24,
+    24,
+    24,
+    22,
+    20,
+    20,
+    19,
+    17,
+    17,
+    17,
+    15,
+    13,
+    13,
+    12,
+    10,
+    10,
+    9,
+    8,
+    6,
+    6,
+    5,
+    3,
+    3,
+    3,
+    2,
+    1,
+)
+"""How many days before the evening each conversation of the weeks before was."""
 LANGUAGES = ("en", "de", "es", "fr", "pt", "pl")
 COLOURS = 128
 MOST_BYTES = 150_000
 PAGES = {
     "queue": "/console/queue",
-    "case": "/console/cases/{fiddle}",
+    "case": "/console/cases/{case}?from=4",
     "account": "/console/accounts/demo-1:ue38603",
     "insights": "/console/insights",
 }
-DESK = {"viewport": {"width": 1200, "height": 860}}
+DESK = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 360, "height": 720}, "device_scale_factor": 2, "has_touch": True}
 
 
@@ -49,14 +79,12 @@ def main() -> int:
     """Take them all; the exit code says whether one is too large."""
     set_up("error")
     PICTURES.mkdir(exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        time_machine.travel(EVENING - timedelta(days=DAYS), tick=False) as clock,
-    ):
+    began = EVENING - timedelta(days=max(DAYS_BEFORE))
+    with tempfile.TemporaryDirectory() as folder, time_machine.travel(began, tick=False) as clock:  # noqa: SIM117
         with staged(Path(folder)) as stage, stage.platform() as platform:
-            fiddle = _lived(stage, platform, clock)
+            case = _lived(stage, platform, clock)
             with _chromium() as chromium:
-                sizes = dict(_taken(chromium, stage, fiddle))
+                sizes = dict(_taken(chromium, stage, case))
     for name, size in sizes.items():
         print(f"{size:>8} bytes  docs/pictures/{name}.png")
     return int(any(size > MOST_BYTES for size in sizes.values()))
@@ -66,43 +94,40 @@ def _lived(stage: Stage, platform: Platform, clock: time_machine.Traveller) -> i
     """Four weeks, then the demo's evening; the number of the case with a file."""
     desk = stage.service.app.desk
     robin, merle = team(desk)
-    for number, conversations in enumerate(_evenings()):
-        clock.move_to(EVENING - timedelta(days=DAYS - 2 * number, minutes=47 * (number % 5)))
-        _decided(platform, clock, conversations, (robin, merle)[number % 2], safe=number % 4 == 3)
+    for number, (days, conversation) in enumerate(zip(DAYS_BEFORE, _before(), strict=True)):
+        clock.move_to(EVENING - timedelta(days=days, minutes=47 * (number % 5)))
+        who, minutes = (robin, merle)[number % 2], 7 + 13 * (number % 4)
+        _decided(platform, clock, conversation, who, minutes, "no_harm" if number % 6 == 5 else "harm")
     clock.move_to(EVENING)
     for _ in replay(platform):
         clock.shift(2)
     furnish(platform, desk, robin, merle)
-    item = desk.book.where("demo-3/9")
-    assert item is not None
-    return item.case
+    return item_of(desk.book, WITH_FILE).case
 
 
-def _evenings() -> list[list[Conversation]]:
-    """The first conversations with risk of the corpus, the languages by turns, some for each evening."""
+def _before() -> list[Conversation]:
+    """Conversations with risk of the corpus, the first ones of each language by turns."""
     found: dict[str, list[Conversation]] = {language: [] for language in LANGUAGES}
     for one in read(CORPUS):
         language = one.lang.partition("-")[0]
         if one.label == "risk" and language in found:
             found[language].append(one)
-    turns = [found[LANGUAGES[n % len(LANGUAGES)]][n // len(LANGUAGES)] for n in range(DAYS // 2 * A_DAY)]
-    return [turns[n : n + A_DAY] for n in range(0, len(turns), A_DAY)]
+    return [found[LANGUAGES[n % len(LANGUAGES)]][n // len(LANGUAGES)] for n in range(len(DAYS_BEFORE))]
 
 
 def _decided(
     platform: Platform,
     clock: time_machine.Traveller,
-    conversations: list[Conversation],
+    conversation: Conversation,
     who: Colleague,
-    *,
-    safe: bool,
+    minutes: int,
+    outcome: Outcome,
 ) -> None:
-    """What comes of some conversations is closed within the hour, once in a while as no harm."""
-    events = [event for event, _ in replay(platform, conversations=conversations)]
-    for number, case in enumerate(who.waiting(events)):
-        clock.shift(60 * (7 + 9 * number))
-        outcome: Outcome = "no_harm" if safe and not number else "harm"
-        who.close(case, "Read from the first message to the last.", outcome, "As the notes say.")
+    """What comes of a conversation is closed some minutes later."""
+    events = [event for event, _ in replay(platform, conversations=[conversation])]
+    clock.shift(60 * minutes)
+    for event in who.waiting(events):
+        who.close(event, "Read from the first message to the last.", outcome, "As the notes say.")
 
 
 # -- pictures -------------------------------------------------------------------------------------------
@@ -122,12 +147,12 @@ def _chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def _taken(chromium: Browser, stage: Stage, fiddle: int) -> Iterator[tuple[str, int]]:
+def _taken(chromium: Browser, stage: Stage, case: int) -> Iterator[tuple[str, int]]:
     """(name, bytes) of each picture that was written."""
     for scheme in ("light", "dark"):
         with _signed_in(chromium, stage, {**DESK, "color_scheme": scheme}) as page:
             for name, path in PAGES.items():
-                page.goto(stage.address + path.format(fiddle=fiddle))
+                page.goto(stage.address + path.format(case=case))
                 yield f"{name}-{scheme}", _kept(page, f"{name}-{scheme}")
     with _signed_in(chromium, stage, {**PHONE, "color_scheme": "light"}) as page:
         page.goto(stage.address + PAGES["queue"])

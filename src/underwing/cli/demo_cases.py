@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from PIL import Image
 
-from underwing.casebook.cases import Outcome
+from underwing.casebook.cases import Casebook, Item, Outcome
 from underwing.casebook.cases.values import Priority
 from underwing.casebook.people import Member, Role
 from underwing.cli.demo_platform import Platform
@@ -19,14 +19,10 @@ from underwing.model import Account, Event, Media, UserReport
 from underwing.server.console import Desk
 
 OPERATOR = "operator:demo"
-_EVENTS = {
-    "boarding school": "demo-1/8",
-    "fiddle": "demo-3/9",
-    "twins": "demo-10/11",
-    "errands": "demo-9/9",
-    "photo": "demo-12/7",
-}
-"""A message of each conversation whose case somebody worked on."""
+WITH_FILE = "demo-1"
+"""The conversation to whose case a file is brought."""
+LONGEST = 50
+"""Messages of the longest conversation, at least."""
 
 
 def furnish(platform: Platform, desk: Desk, robin: "Colleague", merle: "Colleague") -> None:
@@ -34,25 +30,36 @@ def furnish(platform: Platform, desk: Desk, robin: "Colleague", merle: "Colleagu
     _files(platform, desk)
     _reported(platform)
     robin.close(
-        _EVENTS["photo"],
+        "demo-12",
         "A threat and a demand for money. The account is suspended; the child was shown where help is.",
         "harm",
         "Blackmail with a picture; reported to the authority.",
     )
     merle.close(
-        _EVENTS["errands"],
-        "Asks a child to carry parcels and to tell nobody.",
+        "demo-9",
+        "Invites a child to evenings without parents, and asks her to bring others.",
         "harm",
-        "Recruitment of a child for errands of others; account closed, family informed by the platform.",
+        "Recruitment of children for somebody else; account closed, the authority and the family were told.",
     )
     robin.close(
         "demo-report-2", "A quarrel about a game, nothing else in 40 messages.", "no_harm", "Two friends who fell out."
     )  # fmt: skip
-    robin.hold(
-        _EVENTS["twins"], "Says 14 in one place and 19 in another. Asked the platform for the account's age."
-    )
+    robin.hold("demo-10", "Says 14 in one place and 19 in another. Asked the platform for the account's age.")
     merle.open_by_hand()
-    _appealed(platform, desk, _EVENTS["photo"])
+    _appealed(platform, desk, "demo-12")
+
+
+def item_of(book: Casebook, about: str) -> Item:
+    """What a case holds of an event, or first of a conversation of the demo.
+
+    Raises:
+        LookupError: nothing of it is in a case.
+    """
+    for event in (about, *(f"{about}/{number}" for number in range(LONGEST))):
+        item = book.where(event)
+        if item is not None:
+            return item
+    raise LookupError(f"no case came of {about}")
 
 
 class Colleague:
@@ -68,10 +75,9 @@ class Colleague:
         open_ = {case.id for case in self._book.queue("open")}
         return [event for case, event in sorted(first.items()) if case in open_]
 
-    def hold(self, event: str, note: str) -> int:
-        """Take the case of an event, and write down what was seen; the case."""
-        item = self._book.where(event)
-        assert item is not None, event
+    def hold(self, about: str, note: str) -> int:
+        """Take the case of an event or conversation, and write down what was seen; the case."""
+        item = item_of(self._book, about)
         with self._book.database.transaction():
             self._book.take(item.case, self._who.id)
             self._book.note(item.case, self._who.id, note)
@@ -79,9 +85,9 @@ class Colleague:
             self._desk.audit(self._who, "note", f"case:{item.case}")
         return item.case
 
-    def close(self, event: str, note: str, outcome: Outcome, reason: str) -> None:
-        """Take the case of an event and close it."""
-        case = self.hold(event, note)
+    def close(self, about: str, note: str, outcome: Outcome, reason: str) -> None:
+        """Take the case of an event or conversation and close it."""
+        case = self.hold(about, note)
         with self._book.database.transaction():
             self._book.close(case, self._who.id, outcome, reason)
             self._desk.audit(self._who, "close", f"case:{case}")
@@ -110,8 +116,7 @@ def _files(platform: Platform, desk: Desk) -> None:
         id="demo-picture", at=datetime.now(UTC), surface="dm", conversation="demo-picture", sender="demo:otter",
         to=["demo:wren"],
     ))  # fmt: skip
-    item = desk.book.where(_EVENTS["fiddle"])
-    assert item is not None
+    item = item_of(desk.book, WITH_FILE)
     platform.bring(_pattern(), item.case, item.found.event)
 
 
@@ -131,10 +136,9 @@ def _reported(platform: Platform) -> None:
         platform.send(UserReport(id=f"demo-report-{number}", at=now, sender=sender, to=to, reason=reason))
 
 
-def _appealed(platform: Platform, desk: Desk, event: str) -> None:
+def _appealed(platform: Platform, desk: Desk, conversation: str) -> None:
     """The account whose case was closed as harm is told why, and objects."""
-    item = desk.book.where(event)
-    assert item is not None
+    item = item_of(desk.book, conversation)
     assert item.found.actor is not None
     platform.appeal(
         item.found.actor,
