@@ -33,7 +33,7 @@ check: dev  ## Lint and type-check
 bench: dev  ## Run the benchmarks (peers are measured where they are installed)
 	@$(RUN) python benchmarks/run.py
 
-screenshots: dev  ## Take the pictures of the console anew (docs/pictures)
+screenshots: dev  ## Take the pictures of the console in docs/pictures (needs Chromium)
 	@$(RUN) python scripts/screenshots.py
 
 clean:  ## Remove the environments and everything made

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from underwing.engine import REVIEW_PHRASE, URGENT_PHRASE
@@ -157,3 +159,33 @@ def test_demo_stops_cleanly_on_ctrl_c() -> None:
     assert process.returncode == 0, err
     assert "stopped cleanly" in out
     assert "Traceback" not in err
+
+
+def test_demo_ends_on_a_console_with_living_cases_and_leaves_nothing(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from underwing.cli import main; main()", "demo", "--port", "0", "--pace", "0"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert process.stdout
+    told = next((line for line in process.stdout if "The console" in line), "")
+    invited = re.search(r"http://127\.0\.0\.1:\d+/console/enter\?key=\S+", told)
+    assert invited, process.communicate(timeout=60)
+    with httpx2.Client(
+        base_url=invited[0].partition("/console")[0], timeout=60, follow_redirects=True
+    ) as browser:
+        assert browser.get(invited[0]).status_code == 200
+        queue = browser.get("/console/queue").text
+        for priority in ("imminent", "extortion", "image", "early", "known"):
+            assert f'class="badge {priority}"' in queue
+        assert "appeals/" in browser.get("/console/appeals").text
+        numbers = re.findall(r'href="/console/cases/(\d+)"', queue)
+        pages = [browser.get(f"/console/cases/{number}").text for number in numbers]
+        assert sum("/files/" in page for page in pages) == 2
+        assert any("Robin" in browser.get(f"/console/cases/{number}").text for number in range(1, 12))
+        assert "<svg" in browser.get("/console/insights").text
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "stopped cleanly" in out
+    assert "Traceback" not in err
+    assert not list(tmp_path.glob("underwing-demo-*"))

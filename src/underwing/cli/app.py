@@ -3,7 +3,7 @@
 import typer
 
 from underwing import __version__
-from underwing.cli import bank_lists, banks, cases, data, exchange, judge, media, scan, service, stores
+from underwing.cli import bank_lists, banks, cases, data, demo, exchange, judge, media, scan, service, stores
 from underwing.cli.custody import custody
 from underwing.cli.people import people
 from underwing.cli.vault import vault
@@ -34,7 +34,7 @@ def _root(
 
 
 app.command()(service.serve)
-app.command()(service.demo)
+app.command()(demo.demo)
 app.command()(judge.replay)
 app.command()(judge.evaluate)
 app.command()(judge.backtest)

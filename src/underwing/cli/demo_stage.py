@@ -1,0 +1,79 @@
+"""The service that the demo runs: on loopback, in a thread of its own, all its files in one folder."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+
+from underwing.cli.demo_platform import Platform
+from underwing.server import Service, Settings
+
+
+class Stage:
+    """A service on loopback that runs beside, in a thread of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.service = Service(settings)
+        self._problem: list[BaseException] = []
+        self._thread = threading.Thread(target=self._run, name="underwing-demo", daemon=True)
+        self._thread.start()
+        self.service.started.wait(30)
+
+    @property
+    def address(self) -> str:
+        """Where it is reached."""
+        return f"http://127.0.0.1:{self.service.port}"
+
+    def invited(self) -> str:
+        """The address of the console with a sign-in that works once."""
+        return self.address + self.service.app.welcome()
+
+    @contextmanager
+    def platform(self) -> Iterator[Platform]:
+        """A client with a platform's key, once the service is ready.
+
+        Raises:
+            OSError: the address cannot be listened on; and whatever else keeps a service from starting.
+        """
+        self._complain()
+        headers = {"Authorization": f"Bearer {self.service.keys.create('platform', 'demo')}"}
+        with httpx2.Client(base_url=self.address, headers=headers, timeout=60) as client:
+            platform = Platform(client)
+            while not platform.ready():
+                time.sleep(0.1)
+                self._complain()
+            yield platform
+
+    def wait(self) -> None:
+        """Return when the service has ended."""
+        while self._thread.is_alive():
+            self._thread.join(0.5)
+        self._complain()
+
+    def stop(self) -> None:
+        """End it, when what is under way is answered."""
+        self.service.stop()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        try:
+            self.service.run()
+        except BaseException as error:
+            self._problem.append(error)
+
+    def _complain(self) -> None:
+        if self._problem:
+            raise self._problem[0]
+
+
+@contextmanager
+def staged(folder: Path, port: int = 0) -> Iterator[Stage]:
+    """A service with all its files in `folder`, stopped at the end."""
+    stage = Stage(Settings(port=port, database=str(folder / "demo.db")))
+    try:
+        yield stage
+    finally:
+        stage.stop()
