@@ -136,3 +136,18 @@ def test_a_platform_that_refuses_is_told():
 def test_an_address_that_is_none_says_what_one_looks_like(address):
     with pytest.raises(ControlError, match="nginx-rtmp"):
         control_at(address)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["gopher://x/y"], "watched by rtmp"),
+        (["film.mp4", "--chat", "nowhere.ndjson"], "is no file"),
+        (["film.mp4", "--control", "x"], "nginx-rtmp"),
+    ],
+)
+def test_what_cannot_be_watched_is_told_in_one_line(arguments, said, tmp_path):
+    result = CliRunner().invoke(app, ["watch", *arguments, "--banks", str(tmp_path / "none.db")])
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert "Traceback" not in result.output

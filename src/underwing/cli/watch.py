@@ -82,7 +82,9 @@ def watch(
             err.print(f"[dim]no banks at {banks}: no frame can match[/]", highlight=False)
         hand = _hand(control)
         guard = Guard(Watched(id=stream, streamer=streamer, conversation=conversation or stream))
-        eye = Watch(url, told.put, told.put, give_up=give_up)
+        eye = _eye(url, told, give_up)
+        if chat is not None and str(chat) != "-" and not chat.is_file():
+            stop(f"{chat} is no file; --chat takes events, one JSON a line, or - for standard input")
         if often:
             eye.raise_for(1e9)
         threading.Thread(target=_run, args=(eye, told), daemon=True).start()
@@ -99,6 +101,13 @@ def watch(
         if not json:
             _sum_up(eye.health)
     raise typer.Exit(worst)
+
+
+def _eye(url: str, told: "queue.SimpleQueue[_Told]", give_up: float) -> Watch:
+    try:
+        return Watch(url, told.put, told.put, give_up=give_up)
+    except ValueError as error:
+        stop(str(error))
 
 
 def _hand(address: str) -> Control | None:
