@@ -63,7 +63,7 @@ DAYS_BEFORE = (
 )
 """How many days before the evening each conversation of the weeks before was."""
 LANGUAGES = ("en", "de", "es", "fr", "pt", "pl")
-COLOURS = 128
+COLOURS = 256
 MOST_BYTES = 150_000
 PAGES = {
     "queue": "/console/queue",
@@ -174,7 +174,9 @@ def _kept(page: Page, name: str) -> int:
     shown = page.screenshot(animations="disabled", caret="hide")
     picture = Image.open(io.BytesIO(shown)).convert("RGB")
     path = PICTURES / f"{name}.png"
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, "PNG", optimize=True)
+    picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        path, "PNG", optimize=True
+    )
     return path.stat().st_size
 
 

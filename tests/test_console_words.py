@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import underwing.server.console as package
+from underwing.model import ACTIONS, GUESSED_STAGES, KNOWN_STAGES, STAGES, UNSEEN_STAGES
 from underwing.server.console.words import HOME, LANGUAGES, catalogue, say
 
 CODE = Path(package.__file__).parent
@@ -55,6 +56,14 @@ def test_every_key_that_is_used_exists() -> None:
     missing = {key for key in missing if not key.endswith((".html", ".j2", ".css", ".js", ".svg", ".toml"))}
     assert not missing
     assert not {start for start in beginnings if not any(key.startswith(start) for key in known)}
+
+
+def test_what_the_engine_says_has_words() -> None:
+    stages = {*STAGES, *KNOWN_STAGES, *GUESSED_STAGES, *UNSEEN_STAGES}
+    wanted = {f"{page}.stage.{name}" for page in ("signs", "cases") for name in stages}
+    wanted |= {f"signs.does.{name}" for name in stages}
+    wanted |= {f"{page}.action.{name}" for page in ("signs", "cases") for name in ACTIONS}
+    assert wanted <= set(catalogue("en"))
 
 
 def test_no_text_is_unused() -> None:

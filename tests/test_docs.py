@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from underwing.cli.app import app
+from underwing.cli.watch import SIGNED_WITH
 from underwing.server import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -22,6 +23,8 @@ _CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.M | re.S)
 _COMMAND = re.compile(r"(?:^|[`$(|=;&]|\s)underwing +([a-z][^\n`#|)]*)", re.M)
 _SETTING = re.compile(r"\bUNDERWING_([A-Z_]*[A-Z])\b")
 _LINK = re.compile(r"\]\(([^)#\s]+)|(?:src|srcset)=\"([^\"]+)\"")
+OF_COMMANDS = {SIGNED_WITH.removeprefix("UNDERWING_")}
+"""Variables of the environment that a command reads by itself."""
 MAKE = re.compile(r"`?\bmake ([a-z]+)`")
 
 
@@ -46,7 +49,7 @@ def test_commands_and_settings_exist(name: str) -> None:
     text = code(ROOT / name)
     commands = [match[1] for match in _COMMAND.finditer(text) if not match[1].startswith("test phrase")]
     assert not {command: bad for command in commands if (bad := wrong(command.split()))}
-    settings = {field.upper() for field in Settings.__struct_fields__}
+    settings = {field.upper() for field in Settings.__struct_fields__} | OF_COMMANDS
     assert not {one for one in _SETTING.findall(text) if one not in settings}
 
 
