@@ -67,8 +67,8 @@ def test_show_keeps_text_back_unless_asked_and_obeys_none(folder: Path) -> None:
     assert "a: look \\u001b[31m\\u202ehere" in text
     assert "\x1b" not in text
     assert json.loads(run(folder, "show", "1", "--json"))["events"][0]["event"] == "m1"
-    (folder / "keys" / "context.key").rename(folder / "moved")
-    assert "UNDERWING_CONTEXT_KEY" in run(folder, "show", "1", "--text", code=2)
+    (folder / "vault" / "vault.key").rename(folder / "moved")
+    assert "vault.key" in run(folder, "show", "1", "--text", code=2)
 
 
 @pytest.mark.parametrize(
