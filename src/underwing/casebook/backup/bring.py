@@ -183,7 +183,10 @@ class _Work:
         self._write_settings(stay)
         if manifest.keys and not stay:
             home = Home(self._vault, database, clock=self._clock, resume=False)
-            home.vault.resume()  # an object may have been half taken in, or half destroyed, at the backup's moment
+            home.vault.resume()  # an object may have been half taken in at the backup's moment
+            for stored in list(home.vault.index.objects()):
+                if stored.state == "destroyed":  # copied before it was destroyed; nobody has its key
+                    home.vault.settle(stored)
             (proof, wrong), what = home.verify(public_key=manifest.public_key), "log and vault"
         else:
             proof, wrong, what = _log(database, manifest.public_key, self._clock), [], "log"
