@@ -1,11 +1,10 @@
-"""Insights over a casebook of a million cases: what a page costs, and what the indexes are worth.
+"""Insights over a casebook of a million cases: what a page costs.
 
 Method: for each size N, N cases are written into a casebook (SQLite in a temporary directory, or a PostgreSQL given by
 `--database`), all of them decided within the last 365 days, each with one event, an act of taking and one of closing.
 Then what the page asks for is asked `ROUNDS` times for spans of 30 and 365 days, and the processor time (process_time) and
-the wall time are told as medians. The same is asked once more with the three indexes of revision 0005 taken away: that is
-the peer. Sizes are measured in one run; the last column is the time against the smallest size. On PostgreSQL the work is
-another process's: read the wall time there.
+the wall time are told as medians. Sizes are measured in one run; the last column is the time against the smallest size. On
+PostgreSQL the work is another process's: read the wall time there.
 """
 
 import argparse
@@ -26,10 +25,6 @@ from underwing.casebook.insights import alarms, days, decided, early, overturned
 from underwing.model import Decision, Reason, Versions, encode
 
 DAY, NOW, ROUNDS, STEP = 86_400, 20_400 * 86_400, 5, 20_000
-INDEXES = {
-    "cases_opened": "cases (test, opened)", "cases_closed": "cases (test, closed) WHERE closed IS NOT NULL",
-    "case_history_what": "case_history (what, at)",
-}  # fmt: skip
 OUTCOMES = ("harm", "no_harm", "false_match", "unclear")
 
 
@@ -104,13 +99,6 @@ def measured(database: Database, span: int) -> tuple[float, float]:
     return statistics.median(cpu), statistics.median(wall)
 
 
-def switched(database: Database, on: bool) -> None:
-    """Take the indexes away, or make them again."""
-    with database.transaction():
-        for name, what in INDEXES.items():
-            database.run(text(f"CREATE INDEX {name} ON {what}" if on else f"DROP INDEX {name}"))
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -122,7 +110,7 @@ def main() -> None:
     out, chance = Console(width=110), random.Random(7)
     out.print(__doc__, highlight=False, style="dim")
     table = Table(title="insights: one page, milliseconds")
-    for column in ("cases", "days", "cpu", "wall", "cpu without indexes", "wall without", "against smallest"):
+    for column in ("cases", "days", "cpu", "wall", "against smallest"):
         table.add_column(column, justify="right")
     least: dict[int, float] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -133,15 +121,9 @@ def main() -> None:
             fill(database, have + 1, size, chance)
             have = size
             told = {span: measured(database, span) for span in (30, 365)}
-            switched(database, False)
-            bare = {span: measured(database, span) for span in (30, 365)}
-            switched(database, True)
             for span, (cpu, wall) in told.items():
                 base = least.setdefault(span, wall)
-                table.add_row(
-                    f"{size:,}", str(span), f"{cpu:.0f}", f"{wall:.0f}", f"{bare[span][0]:.0f}", f"{bare[span][1]:.0f}",
-                    f"{wall / base:.1f} ×",
-                )  # fmt: skip
+                table.add_row(f"{size:,}", str(span), f"{cpu:.0f}", f"{wall:.0f}", f"{wall / base:.1f} ×")
         database.close()
     out.print(table)
 

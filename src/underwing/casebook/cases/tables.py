@@ -36,9 +36,6 @@ Index("cases_all", *_place)
 _held = cases.c.holder.is_not(None)
 Index("cases_holder", cases.c.holder, *_place, sqlite_where=_held, postgresql_where=_held)
 Index("cases_ended", cases.c.state, cases.c.id)
-Index("cases_opened", cases.c.test, cases.c.opened)
-_closed = cases.c.closed.is_not(None)
-Index("cases_closed", cases.c.test, cases.c.closed, sqlite_where=_closed, postgresql_where=_closed)
 
 items = Table(
     "case_items", METADATA,
@@ -114,7 +111,6 @@ history = Table(
     Column("what", Text, nullable=False),
     Column("detail", Bytes, nullable=False),
     Index("case_history_case", "case_id", "number"),
-    Index("case_history_what", "what", "at"),
     sqlite_autoincrement=True,
 )  # fmt: skip
 
