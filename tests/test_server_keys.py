@@ -27,7 +27,7 @@ def test_a_token_is_nowhere_in_the_file(tmp_path: Path) -> None:
         assert len(set(tokens)) == 5
         stored = b"".join(p.read_bytes() for p in tmp_path.iterdir())
         for token in tokens:
-            assert token.rpartition("_")[2].encode() not in stored
+            assert token.split("_", 2)[2].encode() not in stored  # a secret may hold "_" itself
             assert keys.find(token) is not None
         assert [k.name for k in keys.list()] != []
         assert all(not hasattr(k, "hash") for k in keys.list())
