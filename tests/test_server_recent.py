@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from server_cases import TRIGGER, Running, event, post, running
+from underwing import model
 from underwing.engine import Engine
 from underwing.server.explain import STAGES, when
 from underwing.server.recent import newest_number
@@ -90,7 +91,5 @@ def test_an_explanation_is_dated_and_in_sentences(service: Running) -> None:
 
 
 def test_every_stage_has_its_words() -> None:
-    from underwing.model import STAGES as KNOWN
-
-    assert set(KNOWN) == set(STAGES)
+    assert {*model.STAGES, *model.KNOWN_STAGES, *model.GUESSED_STAGES, *model.UNSEEN_STAGES} == set(STAGES)
     assert when("2026-11-02T17:05:00Z") == "2 November 2026, 17:05 UTC"
