@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from underwing.live import clock as clocks
 from underwing.live.eye import PROFILE, Eye, views_of
@@ -125,9 +126,8 @@ class Watch:
             if self._taken is not None:
                 self._taken(source, piece, arrived)
             if eye is not None and piece.packet.stream is source.video:
-                came = (
-                    arrived if self._paced else piece.stamp or 0.0
-                )  # a file comes faster than it was streamed
+                # A file comes faster than it was streamed: its own time stamps are its arrivals.
+                came = arrived if self._paced else piece.stamp or 0.0
                 self._clock, second = clocks.tell(self._clock, piece.stamp, came)
                 self._look(eye, piece, second, arrived)
             yield self._clock.last
@@ -150,10 +150,9 @@ class Watch:
         views = views_of(frame)
         now = time.monotonic()
         self._hashed = now
-        self.health = Health(
-            state=self.health.state, second=second, looks=self.health.looks + 1, packets=self.health.packets,
-            lost=self.health.lost, damaged=eye.damaged,
-        )  # fmt: skip
+        self.health = replace(
+            self.health, why="", second=second, looks=self.health.looks + 1, damaged=eye.damaged
+        )
         self._seen(
             Sighting(
                 second=round(second, 3), at=time.time() - (now - arrived), took=now - arrived, views=views,
@@ -167,18 +166,12 @@ class Watch:
         state: State = "unseen" if quiet > UNSEEN_AFTER else "watching" if health.looks else "opening"
         why = f"no frame could be looked at for {quiet:.0f} s" if state == "unseen" else ""
         told = health.state != state
-        self.health = Health(
-            state=state, why=why, second=second, looks=health.looks, packets=health.packets + 1,
-            lost=health.lost, damaged=health.damaged,
-        )  # fmt: skip
+        self.health = replace(health, state=state, why=why, second=second, packets=health.packets + 1)
         if told:
             self._changed(self.health)
 
     def _tell(self, state: State, why: str = "", lost: int | None = None) -> None:
         before = self.health
-        self.health = Health(
-            state=state, why=why, second=before.second, looks=before.looks, packets=before.packets,
-            lost=before.lost if lost is None else lost, damaged=before.damaged,
-        )  # fmt: skip
+        self.health = replace(before, state=state, why=why, lost=before.lost if lost is None else lost)
         if (before.state, before.why) != (state, why):
             self._changed(self.health)
