@@ -15,7 +15,7 @@ from underwing.engine.corrections import correct
 from underwing.engine.keys import pair_key, room_target, short_hash
 from underwing.engine.links import LinkMatch, Links, listed_of
 from underwing.engine.media import judge_media
-from underwing.engine.people import as_claimed, note_speaker, pairs_of_others, target_of
+from underwing.engine.people import as_claimed, note_speaker, readings_of_others, target_of
 from underwing.engine.sides import calm, other_side, press, raised
 from underwing.engine.state import State
 from underwing.engine.streams import judge_frame, judge_gift, judge_stream
@@ -346,26 +346,23 @@ class Engine:
         sense = self._meaning.read(view)
         if sense.idle:
             return (None,)
-        key, what = pair_key(sender, other), short_hash(view) & 0xFFFF
+        key = f"{sender}\x1f{other}"
         pair = state.pairs.get(key)
-        before = pair.reading if pair else None
-        if before is not None and what in before.said:
+        before = pair.reading if pair is not None else None
+        if before is not None and sense.what in before.said:
             return (None,)
         sense = self._meaning.read_again(view, sense)
         parties = Parties.of(mine, theirs, target or "", sender)
-        names = pairs_of_others(state, event, sender, other, direct)
-        others = [pair.reading for pair in map(state.pairs.get, names) if pair is not None and pair.reading]
-        worded = cued or self.packs.scanner.telling_word(view) is not None
         reading, gain = fold_reading(
             before,
             (sense.now, sense.own, sense.other),
-            others,
+            readings_of_others(state, event, sender, other, direct),
             at,
             settings,
             counts=child_of(parties) != "actor" and not parties.kin,
-            worded=worded,
+            worded=lambda: cued or self.packs.scanner.telling_word(view) is not None,
             minor=parties.actor_proven and parties.actor_minor is True,
-            what=what,
+            what=sense.what,
         )
         made = None
         if gain >= settings.reading_tells:
