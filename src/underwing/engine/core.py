@@ -42,7 +42,7 @@ from underwing.model import (
 )
 from underwing.packs import Packs
 from underwing.policy import Facts as PolicyFacts
-from underwing.policy import Policy
+from underwing.policy import Policy, SwitchBook
 from underwing.risk import (
     Contribution,
     Cue,
@@ -94,15 +94,17 @@ class Engine:
         shadow: Policy | None = None,
         meaning: Meaning | None = None,
         links: Links | None = None,
+        switches: SwitchBook | None = None,
         observer: Callable[[str, PolicyFacts], None] | None = None,
     ) -> None:
         """`meaning` is the optional layer for phrasings that no pack has; None switches it off. `links` are lists of
-        addresses that messages are held against; None where there are none.
+        addresses that messages are held against; None where there are none. `switches` say what children's
+        streams have switched off: what happens all the same is told.
 
         `observer` is told the facts that each policy decision was taken on (a backtest collects them)."""
         self.packs, self.settings = packs, settings or Settings()
         self._observer, self._meaning = observer, meaning
-        self._links = links
+        self._links, self._switches = links, switches
         self._scan = packs.scanner.scan
         self.use_policy(policy, shadow)
 
@@ -148,7 +150,7 @@ class Engine:
         if isinstance(event, StreamFrame):
             return judge_frame(state, event, self._verdicts, self.settings)
         if isinstance(event, Gift):
-            return judge_gift(state, event, self._verdicts, self.settings)
+            return judge_gift(state, event, self._verdicts, self.settings, self._switches)
         return self._message(state, event)
 
     def _message(self, state: State, event: Message) -> Decision:

@@ -44,6 +44,7 @@ from underwing.server.people import load_flow, load_people
 from underwing.server.recent import recent
 from underwing.server.routes import DECISIONS, EVENTS, EXPLAIN, OPERATE, Route, Routes
 from underwing.server.settings import Settings
+from underwing.server.switches import SwitchDesk, switches_of
 from underwing.server.urllists import UrlLists
 from underwing.server.watch import PolicyWatch
 
@@ -105,6 +106,8 @@ class App:
             "/v1/explain/target/{id}",
             GET=Route("explain_target", partial(about, "target"), EXPLAIN),
         )
+        switches = SwitchDesk(lambda: self._ready, switches_of(self.settings))
+        add("/v1/switches", POST=Route("switches", switches.post, EVENTS))
         add("/v1/recent", GET=Route("recent", self._recent, EXPLAIN))
         add("/healthz", GET=Route("healthz", self._healthz))
         add("/readyz", GET=Route("readyz", self._readyz))
