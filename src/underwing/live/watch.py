@@ -78,6 +78,7 @@ class Watch:
         self._raised_until = 0.0
         self._sampler, self._clock = Sampler(), clocks.StreamClock()
         self._hashed = 0.0
+        self._turned = time.monotonic()
         self.health = Health()
 
     def stop(self) -> None:
@@ -93,11 +94,18 @@ class Watch:
         """Whether it looks more often."""
         return time.monotonic() < self._raised_until
 
+    @property
+    def quiet(self) -> float:
+        """Seconds since its thread last took a packet or a decision. Opening and reading are bounded: far beyond these
+        bounds it hangs."""
+        return time.monotonic() - self._turned
+
     def run(self) -> None:
         """Watch until the stream ends, is given up, or `stop` is called."""
         self._hashed = time.monotonic()
         attempt, lost_at = 0, time.monotonic()
         while not self._stop.is_set():
+            self._turned = time.monotonic()
             try:
                 with opened(self._url, self._limits) as source:
                     for second in self._read(source):
@@ -122,7 +130,7 @@ class Watch:
     def _read(self, source: Source) -> Iterator[float]:
         eye = Eye(source.video, self._limits.pixels) if source.video is not None else None
         for piece in source.pieces():
-            arrived = time.monotonic()
+            arrived = self._turned = time.monotonic()
             if self._taken is not None:
                 self._taken(source, piece, arrived)
             if eye is not None and piece.packet.stream is source.video:
