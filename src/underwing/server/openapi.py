@@ -12,8 +12,7 @@ from underwing.server.describing import ID, REF, answer, get, open_numbers, para
 from underwing.server.keys import ROLES
 from underwing.server.media.describe import TYPES, media_paths
 from underwing.server.media.describe_hma import hma_paths
-from underwing.server.streams.answers import TYPES as STREAM_TYPES
-from underwing.server.streams.describe import stream_paths
+from underwing.server.streams.describe import STREAM_TYPES, stream_paths
 
 EXAMPLE = {
     "type": "message",

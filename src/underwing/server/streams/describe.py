@@ -3,7 +3,10 @@
 from typing import Any
 
 from underwing.server.describing import ID, REF, answer, get, parameter, problems
+from underwing.server.streams.answers import TYPES
+from underwing.server.streams.hooks.routes import HookAnswer
 
+STREAM_TYPES: list[Any] = [*TYPES, HookAnswer]
 _ABOUT = parameter("id", "path", "The stream's id.", ID, True)
 _INSIDE = problems(400, 401, 403, 429, 500, 503)
 
@@ -41,6 +44,30 @@ def stream_paths() -> dict[str, Any]:
                 ),
             ),
             "post": begin,
+        },
+        "/v1/streams/hooks/{server}": {
+            "post": {
+                "operationId": "streamHook",
+                "summary": "A media server's hook: what is published is watched, what ends no longer.",
+                "description": "nginx-rtmp's forms, MediaMTX's hooks as forms, LiveKit's webhooks. It proves itself by the "
+                "secret in the operator's file (Bearer, the password of HTTP Basic, or `secret` in the query), LiveKit by "
+                "its signature. Answered 200 whatever becomes of the watch: no stream is kept from being published.",
+                "security": [],
+                "parameters": [
+                    parameter("server", "path", "The server's name in the file of hooks.", ID, True)
+                ],
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        "application/x-www-form-urlencoded": {"schema": {"type": "object"}},
+                        "application/webhook+json": {"schema": {"type": "object"}},
+                    },
+                },
+                "responses": {
+                    "200": answer("What followed.", "HookAnswer"),
+                    **problems(400, 401, 408, 413, 500, 503),
+                },
+            }
         },
         "/v1/streams/{id}": {
             **get(

@@ -13,7 +13,7 @@ from underwing.connectors import ControlError, control_at
 from underwing.live.source import scheme_of
 from underwing.server.http import Refusal
 
-SCHEMES = ("rtmp", "rtmps", "http", "https", "srt", "livekit+ws", "livekit+wss")
+SCHEMES = ("rtmp", "rtmps", "http", "https", "srt", "livekit+ws", "livekit+wss", "whep+http", "whep+https")
 _PORTS = {"rtmp": 1935, "rtmps": 443, "http": 80, "https": 443, "ws": 80, "wss": 443}
 _PLAIN = re.compile(r"[!-~]+")
 _HOST = re.compile(r"(?:\*\.)?[a-z0-9](?:[a-z0-9._-]{0,252})|[0-9a-f:]+")

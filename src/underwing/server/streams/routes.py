@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import msgspec
 
@@ -17,6 +18,8 @@ from underwing.server.settings import Settings
 from underwing.server.streams.answers import NewStream, StreamList
 from underwing.server.streams.clips import keep_clip
 from underwing.server.streams.guarded import checked_control, checked_url, hosts_of
+from underwing.server.streams.hooks.config import load_hooks
+from underwing.server.streams.hooks.routes import Hooks
 from underwing.server.streams.store import StreamStore
 from underwing.server.streams.streams import Streams
 
@@ -24,12 +27,19 @@ MAX_BODY = 16 * 1024
 
 
 class StreamRoutes:
-    """The routes, and what lies behind them once the service has started."""
+    """The routes, and what lies behind them once the service has started.
+
+    Raises:
+        HookError: the file of hooks cannot be used.
+    """
 
     def __init__(self, settings: Settings, metrics: Metrics, ingest: Callable[[], Ingest]) -> None:
         self._settings, self._metrics, self._ingest = settings, metrics, ingest
         self._hosts = hosts_of(settings.stream_hosts)
         self._streams: Streams | None = None
+        self._hooks = Hooks(
+            load_hooks(Path(settings.stream_hooks)) if settings.stream_hooks else {}, self.streams, metrics
+        )
 
     def lay(self, routes: Routes) -> None:
         """Put them into the table."""
@@ -43,6 +53,7 @@ class StreamRoutes:
             GET=Route("stream", self.one, DECISIONS),
             DELETE=Route("end_stream", self.end, EVENTS),
         )
+        self._hooks.lay(routes)
 
     # -- life -------------------------------------------------------------------------------------------
 

@@ -172,18 +172,32 @@ class Streams:
             self._forget()
             return one, True
 
-    async def end(self, id: str, why: str, session: str = "") -> Standing:
-        """Watch it no longer, durably. Where both are known, another `session` than the one watched ends nothing.
+    async def end(self, id: str, why: str) -> Standing:
+        """Watch it no longer, durably.
 
         Raises:
             Refusal: 404, it is not known.
         """
         async with self._turn:
             one = self.get(id)
-            if one.ended is None and (not session or one.row.session in ("", session)):
+            if one.ended is None:
                 self.crew.end(id)
                 await self._over(one, why)
             return one
+
+    async def end_sessions(self, session: str, why: str) -> int:
+        """End the watches of what a media server calls `session`, or of all sessions that begin so, where it ends with a
+        slash; how many these were."""
+        async with self._turn:
+            whole = session.endswith("/")
+            ending = [
+                one for one in self.live()
+                if (one.row.session.startswith(session) if whole else one.row.session == session)
+            ]  # fmt: skip
+            for one in ending:
+                self.crew.end(one.id)
+                await self._over(one, why)
+            return len(ending)
 
     async def _over(self, one: Standing, why: str) -> None:
         one.lift()
