@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from debian import program
 from live_servers import free_port, publisher, rtmp_server
 from server_cases import Running, running
 from stream_cases import Asked
@@ -68,13 +69,28 @@ def watched(service: Running) -> dict[str, dict[str, Any]]:
         return {one["id"]: one for one in client.get("/v1/streams").json()["streams"]}
 
 
-def test_nginx_rtmp_starts_and_stops_watches_by_itself(engine: Engine, tmp_path: Path) -> None:
+def calling(where: str) -> str:
+    """Hooks that nginx waits for."""
+    return f"on_publish '{where}'; on_publish_done '{where}'; on_done '{where}';"
+
+
+def commands(where: str) -> str:
+    """Commands that it starts, and does not wait for."""
+    curl = program("curl", "curl")
+    data = "--data-urlencode app=$app --data-urlencode name=$name --data-urlencode args=$args"
+    run = f"{curl} -s --retry 5 --retry-connrefused {data}"
+    return f"exec_publish {run} -d call=publish '{where}'; exec_publish_done {run} -d call=publish_done '{where}';"
+
+
+@pytest.mark.parametrize("ways", [calling, commands])
+def test_nginx_rtmp_starts_and_stops_watches_by_itself(
+    ways: Callable[[str], str], engine: Engine, tmp_path: Path
+) -> None:
     rtmp, http = free_port(), free_port()
     hooks = str(hooks_file(tmp_path, rtmp, http))
     with running(engine, tmp_path, stream_hooks=hooks) as service:
         where = f"{service.url}/v1/streams/hooks/edge?secret={SECRET.replace(' ', '%20')}"
-        more = f"on_publish '{where}'; on_publish_done '{where}'; on_done '{where}';"
-        with rtmp_server(tmp_path / "nginx", more, rtmp=rtmp, http=http) as server:
+        with rtmp_server(tmp_path / "nginx", ways(where), rtmp=rtmp, http=http) as server:
             with publisher(server.url("one?user=kid")):
                 one = Asked(service, "live-one")
                 end = time.monotonic() + 20
@@ -94,6 +110,15 @@ def test_nginx_rtmp_starts_and_stops_watches_by_itself(engine: Engine, tmp_path:
             ended = one.until(lambda told: told["state"] == "ended")
             assert ended["why"] == "the publisher ended it"
     assert "unseen" not in one_told(ended)
+
+
+def test_with_commands_nothing_is_kept_from_being_published_while_the_service_is_down(tmp_path: Path) -> None:
+    with (
+        rtmp_server(tmp_path / "nginx", commands(f"http://127.0.0.1:{free_port()}/x")) as server,
+        publisher(server.url("one?user=kid"), seconds=30) as sending,
+    ):
+        time.sleep(4)
+        assert sending.poll() is None
 
 
 def one_told(told: dict[str, Any]) -> list[str]:

@@ -24,7 +24,7 @@ from underwing.server.streams.hooks.config import Server
 LEEWAY = 60
 """Seconds that the clock of a media server may be wrong."""
 _MOST_FIELDS, _MOST_CHARACTERS = 100, 500
-_STARTS = {"nginx-rtmp": ("publish",), "mediamtx": ("ready",)}
+_STARTS = {"nginx-rtmp": ("publish", "update_publish"), "mediamtx": ("ready",)}
 _STOPS = {"nginx-rtmp": ("publish_done", "done"), "mediamtx": ("not_ready",)}
 
 
@@ -84,8 +84,8 @@ def said_in_form(server: Server, body: bytes, query: Mapping[str, str]) -> Said:
     except ValueError:
         raise Refusal(400, "bad_form", "the hook is no form in UTF-8") from None
     form = {**query, **dict(pairs)}
-    if server.kind == "mediamtx":
-        form |= {f"arg_{name}": value for name, value in parse_qsl(form.pop("query", "")[:_MOST_CHARACTERS])}
+    arguments = form.pop("query" if server.kind == "mediamtx" else "args", "")
+    form |= {f"arg_{name}": value for name, value in parse_qsl(arguments[:_MOST_CHARACTERS])}
     plain = ("app", "name", "addr", "clientid", "tcurl", "path", "id")
     fields = {
         name if name in plain or name.startswith("arg_") else f"arg_{name}": value
@@ -96,6 +96,10 @@ def said_in_form(server: Server, body: bytes, query: Mapping[str, str]) -> Said:
     if server.apps and fields.get("app") not in server.apps:
         return Said()
     session = fields.get("clientid" if server.kind == "nginx-rtmp" else "id", "")
+    if (
+        not session and "name" in fields
+    ):  # a command of nginx-rtmp's `exec_publish` is not told the client's number
+        session = f"{fields.get('app', '')} {fields['name']}"
     if call in _STARTS[server.kind]:
         return Said(what="start", session=session, fields=fields)
     return Said(what="stop", session=session) if call in _STOPS[server.kind] and session else Said()
