@@ -32,9 +32,13 @@ from underwing.live.orders import (
     framed,
 )
 from underwing.live.source import Piece, Source, patience
-from underwing.live.watch import Health, Watch
+from underwing.live.watch import Health, Sighting, Watch
 
 BEAT_SECONDS = 1.0
+HANGS = 30.0
+"""Seconds without a packet or a try after which a thread hangs: opening is bounded by 10, reading by 8, a pause between
+tries by 15. FFmpeg's FLV reader, for one, never comes back when a publisher goes on with another codec."""
+MOST_HANGING = 8
 
 
 class Keeper(Protocol):
@@ -55,37 +59,65 @@ def keeper_of(order: Begin) -> Keeper | None:
 
 
 class _Watching:
-    """One watch, its thread and what keeps its last seconds."""
+    """One watch, its thread and what keeps its last seconds. `begin_anew` leaves a thread that hangs behind."""
 
     def __init__(self, order: Begin, send: "Sender") -> None:
-        self._number, self._send = order.watch, send
+        self._order, self._send = order, send
         self.keeper = keeper_of(order)
-        self.watch = Watch(
-            order.url,
-            lambda sighting: send(Seen(order.watch, sighting)),
-            lambda health: send(Changed(order.watch, health)),
-            give_up=order.give_up,
-            taken=self.keeper.taken if self.keeper is not None else None,
-        )
         self.ended = False
-        if order.closer > 0:
-            self.watch.raise_for(order.closer)
-        threading.Thread(target=self._run, name=order.stream, daemon=True).start()
+        self._closer_until = time.monotonic() + order.closer
+        self._begin()
 
-    def _run(self) -> None:
+    def _begin(self) -> None:
+        turn = self._turn = object()
+
+        def seen(sighting: Sighting) -> None:
+            if self._turn is turn:
+                self._send(Seen(self._order.watch, sighting))
+
+        def changed(health: Health) -> None:
+            if self._turn is turn:
+                self._send(Changed(self._order.watch, health))
+
+        self.watch = watch = Watch(
+            self._order.url, seen, changed, give_up=self._order.give_up,
+            taken=self.keeper.taken if self.keeper is not None else None,
+        )  # fmt: skip
+        watch.raise_for(max(0.0, self._closer_until - time.monotonic()))
+        self.thread = threading.Thread(
+            target=self._run, args=(watch, turn), name=self._order.stream, daemon=True
+        )
+        self.thread.start()
+
+    def _run(self, watch: Watch, turn: object) -> None:
         attempt = 0
-        while not self.ended:
+        while self._turn is turn and not self.ended:
             try:
-                self.watch.run()
-                self.ended = True
+                watch.run()
+                self.ended = self.ended or self._turn is turn
+                return
             except Exception as error:  # a mistake of ours, or of a decoder: told, and tried again
-                self._send(
-                    Changed(self._number, Health(state="unseen", why=f"failed: {type(error).__name__}"))
-                )
+                if self._turn is turn:
+                    why = f"failed: {type(error).__name__}"
+                    self._send(Changed(self._order.watch, Health(state="unseen", why=why)))
                 time.sleep(patience(attempt))
                 attempt += 1
 
+    def begin_anew(self) -> threading.Thread:
+        """Watch in another thread; the one that hangs, which ends when it can."""
+        hanging, why = self.thread, f"nothing could be read of it for {self.watch.quiet:.0f} s; opened anew"
+        self.watch.stop()
+        self._begin()
+        self._send(Changed(self._order.watch, Health(state="unseen", why=why)))
+        return hanging
+
+    def closer(self, seconds: float) -> None:
+        """Look often for so long from now."""
+        self._closer_until = time.monotonic() + seconds
+        self.watch.raise_for(seconds)
+
     def end(self) -> None:
+        """Watch no longer."""
         self.ended = True
         self.watch.stop()
 
@@ -112,6 +144,7 @@ class Watcher:
     def __init__(self, send: Sender) -> None:
         self._send = send
         self._watches: dict[int, _Watching] = {}
+        self._hanging: list[threading.Thread] = []
 
     def obey(self, order: Order) -> None:
         """Do what an order says; it never waits for a stream."""
@@ -125,7 +158,7 @@ class Watcher:
         if isinstance(order, Seal):
             threading.Thread(target=self._seal, args=(order, watching), daemon=True).start()
         elif watching is not None and isinstance(order, Closer):
-            watching.watch.raise_for(order.seconds)
+            watching.closer(order.seconds)
         elif watching is not None and isinstance(order, End):
             watching.end()
             self._watches.pop(order.watch, None)
@@ -133,8 +166,7 @@ class Watcher:
     def beat(self) -> None:
         """Say how each watch stands, for ever."""
         while True:
-            for number in [number for number, one in list(self._watches.items()) if one.ended]:
-                self._watches.pop(number, None)
+            self._look_after()
             self._send(
                 Beat(
                     {
@@ -144,6 +176,15 @@ class Watcher:
                 )
             )
             time.sleep(BEAT_SECONDS)
+
+    def _look_after(self) -> None:
+        """Forget what has ended, and begin anew what hangs: while too much does, the service ends this process."""
+        self._hanging = [thread for thread in self._hanging if thread.is_alive()]
+        for number, one in list(self._watches.items()):
+            if one.ended:
+                self._watches.pop(number, None)
+            elif one.watch.quiet > HANGS and len(self._hanging) < MOST_HANGING:
+                self._hanging.append(one.begin_anew())
 
     def _seal(self, order: Seal, watching: _Watching | None) -> None:
         if watching is None or watching.keeper is None:
