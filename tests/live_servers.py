@@ -64,7 +64,7 @@ def rtmp_server(home: Path, more: str = "") -> Iterator[RtmpServer]:
 
 @contextmanager
 def publisher(
-    url: str, file: Path | None = None, *, seconds: int = 60, keyframes: int = 30
+    url: str, file: Path | None = None, *, seconds: int = 60, keyframes: int = 30, form: str = "flv"
 ) -> Iterator[subprocess.Popen[bytes]]:
     """FFmpeg's program sends a file in a loop, or a test pattern, in real time; a keyframe each `keyframes` frames of 30 a
     second."""
@@ -76,7 +76,7 @@ def publisher(
     )
     command = [
         ffmpeg, "-nostdin", "-loglevel", "error", "-re", *source, "-t", str(seconds), "-an", "-c:v", "libx264",
-        "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-g", str(keyframes), "-f", "flv", url,
+        "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-g", str(keyframes), "-f", form, url,
     ]  # fmt: skip
     running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:

@@ -124,11 +124,13 @@ def _through_program(url: str, limits: Limits) -> Iterator[Source]:
     program = shutil.which("ffmpeg")
     if program is None:
         raise SourceLost("srt:// needs the program ffmpeg; install Debian's package ffmpeg")
+    waits = ["-connect_timeout", f"{limits.open * 1e3:.0f}", "-timeout", f"{limits.read * 1e6:.0f}"]
     command = [
         program,
         "-nostdin",
         "-loglevel",
         "error",
+        *waits,
         "-i",
         url,
         "-c",
