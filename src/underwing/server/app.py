@@ -19,8 +19,8 @@ from underwing.server.caring import Caring
 from underwing.server.casework import Casework
 from underwing.server.console import Desk, console
 from underwing.server.console.behind import Behind
+from underwing.server.decided import Decided
 from underwing.server.events import Events
-from underwing.server.explain import explain
 from underwing.server.http import (
     ClientGone,
     Receive,
@@ -41,8 +41,7 @@ from underwing.server.media.surfaces import Surfaces
 from underwing.server.metrics import CONTENT_TYPE, Metrics
 from underwing.server.openapi import describe
 from underwing.server.people import load_flow, load_people
-from underwing.server.recent import recent
-from underwing.server.routes import DECISIONS, EVENTS, EXPLAIN, OPERATE, Route, Routes
+from underwing.server.routes import EVENTS, OPERATE, Route, Routes
 from underwing.server.settings import Settings
 from underwing.server.urllists import UrlLists
 from underwing.server.watch import PolicyWatch
@@ -93,19 +92,9 @@ class App:
         )  # fmt: skip
 
     def _lay_routes(self) -> None:
-        add, about = self._routes.add, self._explain_one
+        add = self._routes.add
         add("/v1/events", POST=Route("events", self._post_events, EVENTS))
-        add("/v1/decisions/{event}", GET=Route("decisions", self._decision, DECISIONS))
-        add("/v1/explain/pair", GET=Route("explain_pair", self._explain_pair, EXPLAIN))
-        add(
-            "/v1/explain/actor/{id}",
-            GET=Route("explain_actor", partial(about, "actor"), EXPLAIN),
-        )
-        add(
-            "/v1/explain/target/{id}",
-            GET=Route("explain_target", partial(about, "target"), EXPLAIN),
-        )
-        add("/v1/recent", GET=Route("recent", self._recent, EXPLAIN))
+        Decided(lambda: self._ready).lay(self._routes)
         add("/healthz", GET=Route("healthz", self._healthz))
         add("/readyz", GET=Route("readyz", self._readyz))
         add("/metrics", GET=Route("metrics", self._metrics))
@@ -309,36 +298,6 @@ class App:
         assert self._events is not None
         return await self._events.post(request)
 
-    async def _decision(self, request: Request, event: str) -> Response:
-        ingest = self._ready
-        body = await ingest.call(partial(ingest.runner.decision, event))
-        if body is None:
-            raise Refusal(404, "unknown_event", "no decision was given for this id")
-        return Response(body)
-
-    async def _explain_pair(self, request: Request) -> Response:
-        query = request.query("actor", "target")
-        if not query.get("actor") or not query.get("target"):
-            raise Refusal(400, "bad_query", "give both: ?actor=<account>&target=<account>")
-        return await self._explain(query["actor"], query["target"])
-
-    async def _explain_one(self, side: str, request: Request, id: str) -> Response:
-        return await (self._explain(id, None) if side == "actor" else self._explain(None, id))
-
-    async def _explain(self, actor: str | None, target: str | None) -> Response:
-        ingest = self._ready
-        found = await ingest.call(partial(explain, ingest.runner, actor, target))
-        if found is None:
-            raise Refusal(404, "nothing_known", "no decision with reasons is kept about this")
-        return Response(msgspec.json.encode(found))
-
-    async def _recent(self, request: Request) -> Response:
-        query = request.query("after", "limit")
-        after, limit = _number(query, "after", 0, 2**53), _number(query, "limit", 1, 500)
-        ingest = self._ready
-        found = await ingest.call(partial(recent, ingest.runner, after, limit or 100))
-        return Response(msgspec.json.encode(found))
-
     async def _healthz(self, request: Request) -> Response:
         return Response(msgspec.json.encode(Health(status="ok")))
 
@@ -387,15 +346,6 @@ def _unauthorised(message: str, more: bytes) -> Refusal:
     return Refusal(
         401, "unauthorized", message, headers=((b"www-authenticate", b'Bearer realm="underwing"' + more),)
     )
-
-
-def _number(query: dict[str, str], name: str, least: int, most: int) -> int | None:
-    value = query.get(name)
-    if value is None:
-        return None
-    if not (value.isascii() and value.isdigit() and len(value) <= 16 and least <= int(value) <= most):
-        raise Refusal(400, "bad_query", f"{name} is a whole number from {least} to {most}")
-    return int(value)
 
 
 def create_app(runner: Runner | None, keys: Keys, settings: Settings | None = None) -> App:
