@@ -65,7 +65,9 @@ class Appeals:
             AppealError: the days are too few or too many.
         """
         if not 1 <= days <= tokens.LONGEST_DAYS:
-            raise AppealError(f"a token lasts from 1 to {tokens.LONGEST_DAYS} days")
+            raise AppealError(
+                f"a token lasts from 1 to {tokens.LONGEST_DAYS} days", "token_days", most=tokens.LONGEST_DAYS
+            )
         token, now = tokens.make(), self._now()
         item = self._book.where(event) if event else None
         grant = Grant(
@@ -93,9 +95,9 @@ class Appeals:
         """
         text = text.strip()
         if not text or len(text) > MOST_TEXT:
-            raise AppealError(f"write from 1 to {MOST_TEXT} characters")
+            raise AppealError(f"write from 1 to {MOST_TEXT} characters", "appeal_text", most=MOST_TEXT)
         if kind == "decision" and grant.statement is None:
-            raise AppealError("there is no decision that this could be about")
+            raise AppealError("there is no decision that this could be about", "no_decision")
         now = self._now()
         about = kind == "decision"
         appeal = Appeal(
@@ -104,7 +106,7 @@ class Appeals:
             statement=grant.statement, filed=now, due=now + DUE,
         )  # fmt: skip
         if not self._rows.insert(appeal, grant.hash):
-            raise AppealError("this was filed already; the decision about it comes here")
+            raise AppealError("this was filed already; the decision about it comes here", "filed_already")
         return appeal
 
     # -- people -----------------------------------------------------------------------------------------
@@ -126,7 +128,7 @@ class Appeals:
         """
         appeal = self._rows.appeal(id)
         if appeal is None:
-            raise AppealError(f"there is no appeal {id}")
+            raise AppealError(f"there is no appeal {id}", "no_appeal")
         return appeal
 
     def of_case(self, case: int) -> list[Appeal]:
@@ -204,7 +206,7 @@ class Appeals:
         if new is was:
             return new
         if not self._rows.update(new, was):
-            raise AppealError(f"appeal {was.id} has changed meanwhile")
+            raise AppealError(f"appeal {was.id} has changed meanwhile", "appeal_changed")
         self._audit(who, f"appeal.{act}", f"appeal:{was.id}", {**facts})
         return new
 

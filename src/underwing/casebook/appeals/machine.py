@@ -32,7 +32,7 @@ def take(appeal: Appeal, who: str, deciders: Set[str]) -> Appeal:
     if appeal.state == "taken" and appeal.holder == who:
         return appeal
     if appeal.state != "waiting":
-        raise AppealError(_taken(appeal))
+        raise _taken(appeal)
     return structs.replace(appeal, state="taken", holder=who)
 
 
@@ -66,14 +66,16 @@ def decide(
     _fit(who, deciders)
     _held(appeal, who)
     if verdict not in VERDICTS:
-        raise AppealError(f"unknown verdict {verdict!r}; known are {', '.join(VERDICTS)}")
+        raise AppealError(f"unknown verdict {verdict!r}; known are {', '.join(VERDICTS)}", "verdict")
     for text, what in ((reason, "the reason"), (answer, "the answer to the account holder")):
         if not text.strip():
-            raise AppealError(f"{what} is missing")
+            raise AppealError(f"{what} is missing", "appeal_parts", most=MOST_TEXT)
         if len(text) > MOST_TEXT:
-            raise AppealError(f"{what} may have at most {MOST_TEXT} characters")
+            raise AppealError(
+                f"{what} may have at most {MOST_TEXT} characters", "appeal_parts", most=MOST_TEXT
+            )
     if match_false and (verdict != "reversed" or appeal.kind != "decision"):
-        raise AppealError("where the match was false, the decision is reversed")
+        raise AppealError("where the match was false, the decision is reversed", "match_reversed")
     return structs.replace(
         appeal, state=verdict, holder="", decided_by=who, decided=at, reason=reason, answer=answer,
         match_false=match_false,
@@ -82,16 +84,21 @@ def decide(
 
 def _fit(who: str, deciders: Set[str]) -> None:
     if not who.strip():
-        raise AppealError("say who acts")
+        raise AppealError("say who acts", "who_acts")
     if who in deciders:
         raise NotYou("you had to do with the first decision; a colleague must look at this one")
 
 
 def _held(appeal: Appeal, who: str) -> None:
     if appeal.state != "taken" or appeal.holder != who:
-        raise AppealError(_taken(appeal))
+        raise _taken(appeal)
 
 
-def _taken(appeal: Appeal) -> str:
-    said = {"waiting": "nobody has taken it", "taken": f"{appeal.holder} has taken it"}
-    return f"appeal {appeal.id}: {said.get(appeal.state, 'it is decided')}"
+def _taken(appeal: Appeal) -> AppealError:
+    if appeal.state == "waiting":
+        return AppealError(f"appeal {appeal.id}: nobody has taken it", "appeal_free")
+    if appeal.state == "taken":
+        return AppealError(
+            f"appeal {appeal.id}: {appeal.holder} has taken it", "appeal_taken", who=appeal.holder
+        )
+    return AppealError(f"appeal {appeal.id}: it is decided", "appeal_decided")

@@ -44,7 +44,7 @@ def checked(**fields: Any) -> dict[str, Any]:
     if "role" in made and made["role"] not in ROLES:
         raise PeopleError(f"there is no role {made['role']!r}; there are {', '.join(ROLES)}", "role")
     if "language" in made and not _LANGUAGE.fullmatch(made["language"]):
-        raise PeopleError("a language is written as en, de or pt-BR")
+        raise PeopleError("a language is written as en, de or pt-BR", "language")
     return made
 
 
@@ -103,7 +103,7 @@ class Members:
         """
         found = self._database.row(select(MEMBERS).where(MEMBERS.c.id == id))
         if found is None:
-            raise PeopleError("there is no such member")
+            raise PeopleError("there is no such member", "nobody")
         return found
 
     def set(self, id: str, *where: Any, **values: Any) -> bool:
@@ -122,7 +122,11 @@ class Members:
     def _free(self, subject: str, id: str = "") -> None:
         has = self.by_subject(subject) if subject else None
         if has is not None and has.id != id:
-            raise PeopleError(f"{has.name} is already linked to that account of the identity provider")
+            raise PeopleError(
+                f"{has.name} is already linked to that account of the identity provider",
+                "linked",
+                name=has.name,
+            )
 
     def actives(self, role: str) -> int:
         """How many active members have a role."""

@@ -11,6 +11,7 @@ from underwing.casebook.context import Said
 from underwing.casebook.people import May
 from underwing.model import Decision
 from underwing.server.console.desk import Desk
+from underwing.server.console.refusals import reason_of
 from underwing.server.console.render import render
 from underwing.server.console.site import Site, View
 from underwing.server.console.timeline import decisions_of
@@ -115,7 +116,7 @@ async def _act(visit: Visit, act: object, *args: object, **more: object) -> None
     except NotYou:
         raise Problem(403, "appeals.not_you") from None
     except AppealError as error:
-        raise Problem(409, "problem.because", why=str(error)) from None
+        raise Problem(409, "problem.because", why=reason_of(visit, error)) from None
 
 
 def _appeals(desk: Desk) -> Appeals:

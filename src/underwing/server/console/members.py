@@ -7,8 +7,9 @@ from msgspec import ValidationError, convert
 
 from underwing.casebook.people import May, PeopleError, Request, Role
 from underwing.server.console.desk import Desk
+from underwing.server.console.refusals import reason_of
 from underwing.server.console.render import render
-from underwing.server.console.sign_in import people_of, told
+from underwing.server.console.sign_in import people_of
 from underwing.server.console.site import Site, View
 from underwing.server.console.visit import Problem, Visit
 from underwing.server.http import Response
@@ -56,7 +57,7 @@ async def add(desk: Desk, visit: Visit) -> Response:
             form.get("why", ""),
         )  # fmt: skip
     except PeopleError as error:
-        return await _list(desk, visit, 400, told(visit, error))
+        return await _list(desk, visit, 400, reason_of(visit, error))
     return _after(visit, asked, member.id, "people.added")
 
 
@@ -102,7 +103,7 @@ async def _changed(desk: Desk, visit: Visit, id: str, did: str, **fields: object
     try:
         await visit.work(partial(people_of(desk).change, id, visit.member.id, **fields))  # type: ignore[arg-type]
     except PeopleError as error:
-        return await _person(desk, visit, id, 400, told(visit, error))
+        return await _person(desk, visit, id, 400, reason_of(visit, error))
     return visit.redirect(f"{HOME}/{id}", did)
 
 
@@ -113,7 +114,7 @@ async def give_role(desk: Desk, visit: Visit, id: str) -> Response:
             people_of(desk).give_role, id, _role(visit), visit.member.id, visit.form.get("why", "")
         )
     except PeopleError as error:
-        return await _person(desk, visit, id, 400, told(visit, error))
+        return await _person(desk, visit, id, 400, reason_of(visit, error))
     return _after(visit, asked, id, "people.role")
 
 
@@ -122,7 +123,7 @@ async def reset(desk: Desk, visit: Visit, id: str) -> Response:
     try:
         asked = await visit.work(people_of(desk).ask_reset, id, visit.member.id, visit.form.get("why", ""))
     except PeopleError as error:
-        return await _person(desk, visit, id, 400, told(visit, error))
+        return await _person(desk, visit, id, 400, reason_of(visit, error))
     return _after(visit, asked, id, "people.reset")
 
 
@@ -131,7 +132,7 @@ async def end_sessions(desk: Desk, visit: Visit, id: str) -> Response:
     try:
         await visit.work(people_of(desk).end_sessions, id, visit.member.id)
     except PeopleError as error:
-        return await _person(desk, visit, id, 400, told(visit, error))
+        return await _person(desk, visit, id, 400, reason_of(visit, error))
     return visit.redirect(f"{HOME}/{id}", "people.sessions_ended")
 
 
