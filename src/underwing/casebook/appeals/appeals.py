@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -40,18 +40,20 @@ class Matter(Struct, frozen=True, kw_only=True):
 
 
 class Appeals:
-    """Safe to call from several threads. `audit` writes to the custody log, in the transaction of the act."""
+    """Safe to call from several threads. `audit` writes to the custody log, in the transaction of the act. `able` gives who
+    may decide about appeals here (None: it is not known, so that somebody else may be there)."""
 
     def __init__(
-        self, database: Database, book: Casebook, audit: Audit, *, clock: Callable[[], float] = time.time
+        self,
+        database: Database,
+        book: Casebook,
+        audit: Audit,
+        *,
+        clock: Callable[[], float] = time.time,
+        able: Callable[[], Collection[str]] | None = None,
     ) -> None:
-        self._db, self._rows, self._book, self._audit, self._clock = (
-            database,
-            Rows(database),
-            book,
-            audit,
-            clock,
-        )
+        self._db, self._rows, self._book = database, Rows(database), book
+        self._audit, self._clock, self._able = audit, clock, able
 
     # -- tokens and filing ------------------------------------------------------------------------------
 
@@ -142,11 +144,27 @@ class Appeals:
             return frozenset()
         return machine.deciders(self._book.case(case), self._book.history(case))
 
+    def alone_from(self, appeal: Appeal) -> int | None:
+        """From when on somebody who decided the first time may decide, since nobody else here could; None: another could."""
+        first = self.deciders(appeal)
+        if not first or self._able is None or set(self._able()) - first:
+            return None
+        return appeal.filed + machine.COOLING
+
+    def independent(self, grant: Grant) -> bool:
+        """Whether somebody is here who had no part in the decision that a token is about."""
+        case = self._case(grant.event) if grant.event else None
+        first = (
+            machine.deciders(self._book.case(case), self._book.history(case)) if case is not None else set()
+        )
+        return not first or self._able is None or bool(set(self._able()) - first)
+
     def take(self, id: str, who: str) -> Appeal:
         """Take an appeal (`machine.take`)."""
         with self._db.transaction():
             appeal = self.get(id)
-            return self._write(appeal, machine.take(appeal, who, self.deciders(appeal)), who, "take")
+            new = machine.take(appeal, who, self.deciders(appeal), self._now(), self.alone_from(appeal))
+            return self._write(appeal, new, who, "take")
 
     def release(self, id: str, who: str) -> Appeal:
         """Give an appeal back (`machine.release`)."""
@@ -164,9 +182,9 @@ class Appeals:
             appeal = self.get(id)
             new = machine.decide(
                 appeal, who, self.deciders(appeal), verdict, reason=reason, answer=answer, at=now,
-                match_false=match_false,
+                match_false=match_false, alone_from=self.alone_from(appeal),
             )  # fmt: skip
-            self._write(appeal, new, who, "decide", verdict=verdict)
+            self._write(appeal, new, who, "decide", verdict=verdict, independent=not new.alone)
             if new.kind == "decision":
                 self._clear(new, who)
             self._rows.add_follow(id, "platform", now)

@@ -54,6 +54,8 @@ class Appeal(Struct, frozen=True, kw_only=True):
     reason: str = ""
     match_false: bool = False
     """Whether a list's match was found to be a mistake."""
+    alone: bool = False
+    """Whether whoever decided had to do with the first decision, since nobody else was there: not independently reviewed."""
 
     @property
     def open(self) -> bool:

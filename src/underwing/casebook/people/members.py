@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 
 from underwing.casebook.database import Database
+from underwing.casebook.people.access import may
 from underwing.casebook.people.tables import INVITATIONS, MEMBERS, RECOVERY, SESSIONS
-from underwing.casebook.people.values import ROLES, Member, PeopleError, Standing
+from underwing.casebook.people.values import ROLES, May, Member, PeopleError, Standing
 
 _NAME = re.compile(r"[\w.@+-]{1,64}")
 _LANGUAGE = re.compile(r"([a-z]{2,3}(-[A-Za-z0-9]{2,8})?)?")
@@ -90,6 +91,10 @@ class Members:
         """Everybody, by name."""
         rows = self._database.rows(select(*_FIELDS).order_by(MEMBERS.c.name))
         return [Member(**row._mapping) for row in rows]
+
+    def able(self, what: May) -> frozenset[str]:
+        """The ids of those who may do something, whose ever the case is."""
+        return frozenset(member.id for member in self.all() if may(member, what))
 
     def secrets_of(self, name: str) -> Any:
         """The whole row of who signs in with `name`, with hash and sealed secret; None when there is nobody."""

@@ -56,10 +56,11 @@ async def show(desk: Desk, visit: Visit, id: str) -> Response:
     appeals = _appeals(desk)
     appeal = await _get(appeals, visit, id)
     mine = visit.member.id in await visit.work(appeals.deciders, appeal)
+    alone = await visit.work(appeals.alone_from, appeal) if mine and appeal.open else None
     matter = await visit.work(_matter, desk, visit, appeal) if appeal.holder == visit.member.id else None
     return render(
         visit, "one_appeal.html.j2", appeal=appeal, matter=matter, first=mine, verdicts=VERDICTS, names=desk.names(),
-        told=appeal.statement,
+        told=appeal.statement, alone=alone,
     )  # fmt: skip
 
 

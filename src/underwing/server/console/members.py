@@ -71,10 +71,14 @@ async def _person(desk: Desk, visit: Visit, id: str, status: int = 200, wrong: s
     standing = next((s for s in await visit.work(people.standings) if s.member.id == id), None)
     if standing is None:
         raise Problem(404)
-    role = standing.member.role
+    facts, about, by = {"role": str(standing.member.role)}, f"member:{id}", visit.member.id
+    takes = {
+        what: await visit.work(partial(people.second.needs, what, facts, about=about, by=by))
+        for what in ("reset", "give_role")
+    }
     return render(
         visit, "person.html.j2", status=status, wrong=wrong, standing=standing, person=standing.member,
-        roles=get_args(Role), reset_takes_two=people.second.needs("reset", {"role": role}),
+        roles=get_args(Role), takes_two=takes,
         waiting=await visit.work(people.second.pending, f"member:{id}"),
     )  # fmt: skip
 
@@ -90,13 +94,12 @@ async def close(desk: Desk, visit: Visit, id: str) -> Response:
 
 
 async def reopen(desk: Desk, visit: Visit, id: str) -> Response:
-    """Open a closed account again. One whose role takes a second person comes back as a reviewer."""
-    people = people_of(desk)
-    member = await visit.work(people.member, id)
-    role: Role | None = None
-    if member is not None and people.second.needs("give_role", {"role": member.role}):
-        role = "reviewer"
-    return await _changed(desk, visit, id, "people.opened", active=True, role=role)
+    """Open a closed account again, or ask the second person."""
+    try:
+        asked = await visit.work(people_of(desk).reopen, id, visit.member.id, visit.form.get("why", ""))
+    except PeopleError as error:
+        return await _person(desk, visit, id, 400, reason_of(visit, error))
+    return visit.redirect(f"{HOME}/{id}", "people.asked" if asked else "people.opened")
 
 
 async def _changed(desk: Desk, visit: Visit, id: str, did: str, **fields: object) -> Response:
