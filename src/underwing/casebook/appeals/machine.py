@@ -31,6 +31,7 @@ def take(appeal: Appeal, who: str, deciders: Set[str], at: int, alone_from: int 
         NotYou: this person had to do with the first decision.
         AppealError: somebody else has it, or it is decided; or whoever is alone must wait.
     """
+    _open(appeal)
     _fit(who, deciders, at, alone_from)
     if appeal.state == "taken" and appeal.holder == who:
         return appeal
@@ -67,6 +68,7 @@ def decide(
         NotYou: this person had to do with the first decision (perhaps since taking it).
         AppealError: not taken by this person; unknown verdict; no reason or no answer; a false match that is not reversed.
     """
+    _open(appeal)
     _fit(who, deciders, at, alone_from)
     _held(appeal, who)
     if verdict not in VERDICTS:
@@ -100,6 +102,11 @@ def _fit(who: str, deciders: Set[str], at: int, alone_from: int | None) -> None:
             "too_soon",
             hours=hours,
         )
+
+
+def _open(appeal: Appeal) -> None:
+    if not appeal.open:
+        raise _taken(appeal)
 
 
 def _held(appeal: Appeal, who: str) -> None:
