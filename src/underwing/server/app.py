@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from underwing.casebook.people import Member
 from underwing.engine import Runner, StoreError
 from underwing.server.answers import Health, Readiness
 from underwing.server.appeals.routes import PAGE as APPEAL
@@ -19,6 +20,7 @@ from underwing.server.caring import Caring
 from underwing.server.casework import Casework
 from underwing.server.console import Desk, console
 from underwing.server.console.behind import Behind
+from underwing.server.console.guests import DEMO
 from underwing.server.decided import Decided
 from underwing.server.events import Events
 from underwing.server.http import (
@@ -164,9 +166,9 @@ class App:
             raise Refusal(404, "no_casebook", "the casebook of this service is switched off")
         return self._caring
 
-    def welcome(self) -> str:
-        """The path that opens the console once, within a quarter of an hour, without an account: for a demo."""
-        return f"/console/enter?key={self.desk.guests.invite()}"
+    def welcome(self, member: Member = DEMO) -> str:
+        """The path that opens the console once as somebody, within some hours, without a pass-phrase: for a demo."""
+        return f"/console/enter?key={self.desk.guests.invite(member)}"
 
     def _keep(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
