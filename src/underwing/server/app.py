@@ -45,6 +45,7 @@ from underwing.server.openapi import describe
 from underwing.server.people import load_flow, load_people
 from underwing.server.routes import EVENTS, OPERATE, Route, Routes
 from underwing.server.settings import Settings
+from underwing.server.supplied import Supplied
 from underwing.server.urllists import UrlLists
 from underwing.server.watch import PolicyWatch
 
@@ -106,6 +107,7 @@ class App:
     def _lay_casebook(self) -> None:
         bring = Bring(self._media.desk, lambda: self._cared().evidence, lambda: self.desk.book, self.settings)
         self._routes.add("/v1/cases/{case}/evidence", POST=Route("bring_evidence", bring.post, EVENTS))
+        Supplied(lambda: self.desk.book, self.settings).lay(self._routes)
         AppealRoutes(
             lambda: self._cared().appeals, lambda: self.desk.book, lambda: self._ready, self.settings
         ).lay(self._routes)

@@ -37,7 +37,7 @@ from underwing.casebook.context import ContextBuffer, ContextError, Line, Said, 
 from underwing.casebook.context.buffer import Waiting
 from underwing.casebook.database import Database
 from underwing.casebook.keys import Keys
-from underwing.casebook.regions import Regions, load_regions
+from underwing.casebook.regions import WIDEST, Regions, Window, load_regions
 from underwing.model import Decision, Event, Message, UserReport
 
 P = ParamSpec("P")
@@ -157,12 +157,12 @@ class Casebook:
 
     # -- context ----------------------------------------------------------------------------------------
 
-    def keep(self, said: Sequence[tuple[Message, str]]) -> None:
-        """Let messages wait as context; each with the country that its window goes by."""
+    def keep(self, said: Sequence[tuple[Message, str]], most: Window = WIDEST) -> None:
+        """Let messages wait as context; each with the country that its window goes by, `most` what the policy allows."""
         if self.context is not None and said:
             lines = []
             for event, country in said:
-                window = self.regions.window(country)
+                window = self.regions.window(country).within(most)
                 line = Line(
                     event=event.id, at=int(event.at.timestamp()), sender=event.sender, to=tuple(event.to[:16]),
                     text=event.text,
