@@ -10,7 +10,7 @@ from underwing.policy.errors import PolicyError
 from underwing.policy.facts import VARIABLES, Facts, Variable
 from underwing.policy.file import PolicyFile
 from underwing.policy.loader import default_path, load_policy, parse_policy
-from underwing.policy.policy import Policy, Quota, Rule
+from underwing.policy.policy import ContextLimit, Policy, Quota, Rule
 from underwing.policy.quotas import Quotas, QuotaState
 from underwing.policy.switches import SwitchBook, Switches, load_switches
 
@@ -18,6 +18,7 @@ __all__ = [
     "VARIABLES",
     "Change",
     "Comparison",
+    "ContextLimit",
     "Facts",
     "Policy",
     "PolicyError",

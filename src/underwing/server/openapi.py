@@ -13,7 +13,6 @@ from underwing.server.keys import ROLES
 from underwing.server.media.describe import TYPES, media_paths
 from underwing.server.media.describe_hma import hma_paths
 from underwing.server.streams.describe import STREAM_TYPES, stream_paths
-from underwing.server.switches import SwitchAnswer, SwitchQuestion
 
 EXAMPLE = {
     "type": "message",
@@ -31,7 +30,7 @@ def describe() -> dict[str, Any]:
     """The whole description as plain JSON types."""
     sent: Any = Union[tuple(kind for kind in get_args(Event) if kind is not Correction)]  # noqa: UP007
     types = [sent, Decision, Explanation, Problem, Recent, Health, Readiness, *TYPES]
-    types += [*CASEBOOK_TYPES, *STREAM_TYPES, SwitchQuestion, SwitchAnswer]
+    types += [*CASEBOOK_TYPES, *STREAM_TYPES]
     refs, components = msgspec.json.schema_components(types, ref_template=REF)
     components["Event"] = refs[0]
     for schema in components.values():
@@ -94,7 +93,6 @@ def describe() -> dict[str, Any]:
                     False,
                 ),
             ),
-            "/v1/switches": {"post": _post_switches()},
             **media_paths(),
             **hma_paths(),
             **casebook_paths(),
@@ -143,21 +141,6 @@ def describe() -> dict[str, Any]:
                     + " ".join(f"{role}: {what}" for role, what in ROLES.items()),
                 },
             },
-        },
-    }
-
-
-def _post_switches() -> dict[str, Any]:
-    return {
-        "operationId": "postSwitches",
-        "summary": "What a child's live stream has switched off; and what of its settings is wider than that.",
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"$ref": REF.format(name="SwitchQuestion")}}},
-        },
-        "responses": {
-            "200": answer("What is to be set, and why.", "SwitchAnswer"),
-            **problems(400, 401, 403, 408, 413, 415, 422, 429, 500, 503),
         },
     }
 

@@ -23,7 +23,7 @@ from underwing.server.keys import Keys
 from underwing.server.logs import flush, note, set_up
 from underwing.server.settings import Settings, SettingsError
 from underwing.server.streams.hooks.config import HookError
-from underwing.server.switches import switches_of
+from underwing.server.streams.switches import switches_of
 from underwing.text import Meaning
 
 _CASEBOOK = (CasebookError, RegionError, SettingsError)

@@ -126,7 +126,7 @@ def carry_out(desk: Desk, request: Request) -> None:
     try:
         put_in_force(Path(desk.settings.policy), request.body["text"])
     except PolicyError as error:
-        raise CasebookError(str(error)) from None
+        raise CasebookError(str(error), "policy", why=str(error)) from None
 
 
 async def lately(desk: Desk) -> Told:

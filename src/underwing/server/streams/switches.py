@@ -16,6 +16,7 @@ from underwing.risk.context import UNKNOWN
 from underwing.server.http import Request, Response
 from underwing.server.ingest import Ingest
 from underwing.server.media.asked import read_json
+from underwing.server.routes import EVENTS, Route, Routes
 from underwing.server.settings import Settings
 
 MAX_BODY = 16_384
@@ -80,6 +81,10 @@ class SwitchDesk:
 
     def __init__(self, ready: Callable[[], Ingest], book: SwitchBook) -> None:
         self._ready, self._book = ready, book
+
+    def lay(self, routes: Routes) -> None:
+        """Lay the route."""
+        routes.add("/v1/switches", POST=Route("switches", self.post, EVENTS))
 
     async def post(self, request: Request) -> Response:
         """Answer one question."""
