@@ -14,12 +14,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
+import msgspec
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import func, select, text
 
 from kill_rounds import Round
-from server_cases import event, ndjson, process
+from server_cases import event, ndjson
 from test_cases_model import check
 from underwing.casebook.care import Care
 from underwing.casebook.cases import Casebook
@@ -29,6 +30,7 @@ from underwing.casebook.vault import Home
 from underwing.engine import REVIEW_PHRASE
 from underwing.media.test_picture import drawn
 from underwing.server import Keys, Settings
+from warm_service import Nursery
 
 CALM = "what did you get for question four"
 SENT = {"at": "2026-01-01T12:00:00Z", "surface": "dm", "conversation": "c"}
@@ -37,8 +39,9 @@ WHO = "demo"
 """Who a ticket's session belongs to."""
 SECONDS = (0.05, 2.5)
 """How long the service works before it is killed."""
-WARM = 3
-"""In every third round the others wait until the first file is answered: whoever looks at files takes seconds to load."""
+WITH_FILES = 3
+"""In every third round files are sent too, and the others wait for the first: whoever looks at files takes seconds to
+load."""
 _HIDDEN = re.compile(r'name="(csrf|version|acted)" value="(\w+)"')
 _ACTS = {"take": "took", "close": "closed"}
 
@@ -139,9 +142,16 @@ class Reviewer:
 class ServiceKills:
     """Rounds of killing over one service's files; `where` is its casebook in PostgreSQL, or a file."""
 
-    def __init__(self, folder: Path, where: str = "") -> None:
-        self.folder, self.where, self.round = folder, where, 0
-        self.settings = Settings(database=str(folder / "u.db"), casebook=where)
+    def __init__(self, folder: Path, where: str, nursery: Nursery) -> None:
+        self.folder, self.nursery, self.round = folder, nursery, 0
+        self.settings = Settings(
+            database=str(folder / "u.db"),
+            casebook=where,
+            port=0,
+            ticket=TICKET,
+            media_workers=1,
+            meaning=False,
+        )
         with Keys(folder / "u.db") as keys:
             self.token = keys.create("operator")
         self.platforms, self.files, self.reviewer = [Platform(0), Platform(1)], Files(), Reviewer()
@@ -150,29 +160,24 @@ class ServiceKills:
     def kill_once(self, chance: random.Random) -> Round:
         """One service, one kill, one look."""
         seconds, log, before = chance.uniform(*SECONDS), self.folder / "log", self.files.answered
-        given = {"ticket": TICKET, "media-workers": "1", **({"casebook": self.where} if self.where else {})}
-        with process(self.folder / "u.db", log, **given) as (made, url):
-            caught = [
-                json.loads(line).get("decisions", 0)
-                for line in log.read_text().splitlines()
-                if "caught_up" in line
-            ]
-            wrong: list[BaseException] = []
-            clients = [
-                threading.Thread(target=self._until_it_dies, args=(work.work, url, chance.random(), wrong))
-                for work in (self.files, *self.platforms, self.reviewer)
-            ]
-            clients[0].start()
-            while self.round % WARM == 0 and self.files.answered == before and clients[0].is_alive():
-                time.sleep(0.01)
-            for client in clients[1:]:
-                client.start()
-            time.sleep(seconds)
-            assert made.poll() is None, log.read_text()
-            made.kill()
-            for client in clients:
-                client.join(60)
-                assert not client.is_alive()
+        url = self.nursery.start(log, **msgspec.structs.asdict(self.settings))
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        caught = sum(line["decisions"] for line in lines if line["event"] == "casebook_caught_up")
+        wrong: list[BaseException] = []
+        clients = [
+            threading.Thread(target=self._until_it_dies, args=(one.work, url, chance.random(), wrong))
+            for one in (self.files, *self.platforms, self.reviewer)[self.round % WITH_FILES != 0 :]
+        ]
+        clients[0].start()
+        while self.round % WITH_FILES == 0 and self.files.answered == before and clients[0].is_alive():
+            time.sleep(0.01)
+        for client in clients[1:]:
+            client.start()
+        time.sleep(seconds)
+        self.nursery.kill()
+        for client in clients:
+            client.join(60)
+            assert not client.is_alive()
         assert not wrong, wrong
         assert CALM.encode() not in log.read_bytes()
         self.round += 1
@@ -180,7 +185,7 @@ class ServiceKills:
         files = len(self.files.kept) + len(self.files.brought)
         answered = f"{events} events, {files} files sealed, {len(self.reviewer.decided)} cases closed"
         found = self.look(whole=self.round % 10 == 0)
-        return Round(seconds, answered, f"{sum(caught)} decisions made good at its start; {found}")
+        return Round(seconds, answered, f"{caught} decisions made good at its start; {found}")
 
     def _until_it_dies(
         self,

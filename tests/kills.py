@@ -27,11 +27,12 @@ from kill_rounds import Kills
 from kill_service import ServiceKills
 from kill_vault import VaultKills
 from postgres_server import server
+from warm_service import Nursery
 
-KINDS: dict[str, Callable[[Path, str], Kills]] = {
-    "service": ServiceKills,
-    "vault": lambda folder, where: VaultKills(folder / "vault", where),
-    "migration": MigrationKills,
+KINDS: dict[str, Callable[[Path, str, ExitStack], Kills]] = {
+    "service": lambda folder, where, stack: ServiceKills(folder, where, stack.enter_context(Nursery())),
+    "vault": lambda folder, where, _: VaultKills(folder / "vault", where),
+    "migration": lambda folder, where, _: MigrationKills(folder, where),
 }
 
 
@@ -50,7 +51,8 @@ def main() -> None:
         for kind in given.only or KINDS:
             with ExitStack() as one:
                 where = one.enter_context(running.empty()) if running is not None else ""
-                kills = KINDS[kind](Path(one.enter_context(tempfile.TemporaryDirectory())), where)
+                folder = Path(one.enter_context(tempfile.TemporaryDirectory()))
+                kills = KINDS[kind](folder, where, one)
                 chance = random.Random(seed)
                 for number in range(1, given.kills + 1):
                     seconds, answered, found = kills.kill_once(chance)

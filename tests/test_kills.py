@@ -12,6 +12,7 @@ import pytest
 from kill_migration import MigrationKills
 from kill_service import ServiceKills
 from kill_vault import VaultKills
+from warm_service import Nursery
 
 
 @pytest.fixture
@@ -28,9 +29,10 @@ def chance() -> random.Random:
 def test_a_service_that_is_killed_has_all_that_it_answered(
     tmp_path: Path, where: str, chance: random.Random
 ) -> None:
-    kills = ServiceKills(tmp_path, where)
-    while kills.round < 2 or (kills.round < 8 and not kills.reviewer.number):
-        kills.kill_once(chance)
+    with Nursery() as nursery:
+        kills = ServiceKills(tmp_path, where, nursery)
+        while kills.round < 4 or (kills.round < 20 and not kills.reviewer.number):
+            kills.kill_once(chance)
     kills.look(whole=True)
     assert kills.files.answered
     assert kills.reviewer.number
