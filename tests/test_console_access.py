@@ -82,6 +82,12 @@ TABLE: dict[str, str | tuple[str, str, str]] = {
     "POST /console/cases/{case}/enough": ("RS", "S", "S"),
     # what was decided, and by which policy
     "GET /console/live": "RS",
+    "GET /console/streams": "RS",
+    "GET /console/streams/{id}": "RS",
+    "POST /console/streams/{id}/closer": "RS",
+    "POST /console/streams/{id}/act": "RS",
+    "POST /console/streams/{id}/back": "RS",
+    "POST /console/streams/{id}/end": "S",
     "GET /console/accounts": "RS",
     "GET /console/accounts/{id}": "RS",
     "GET /console/policies": "SWAU",

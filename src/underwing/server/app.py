@@ -94,7 +94,7 @@ class App:
         self.streams = StreamRoutes(settings, self.metrics, lambda: self._ready)
         self.streams.lay(self._routes)
         self.desk.behind = Behind(
-            keys=keys, banks=self._media.desk, readiness=self._readiness,
+            keys=keys, banks=self._media.desk, streams=self.streams.streams, readiness=self._readiness,
             policy_problems=lambda: self._watch.errors if self._watch else {},
         )  # fmt: skip
 

@@ -1,9 +1,11 @@
-"""The cases that an account appears in."""
+"""The cases that an account appears in, and those that events are in."""
+
+from collections.abc import Collection
 
 from msgspec import Struct
 from sqlalchemy import select
 
-from underwing.casebook.cases.tables import cases, people
+from underwing.casebook.cases.tables import cases, items, people
 from underwing.casebook.cases.values import Priority
 from underwing.casebook.database import Database
 
@@ -43,3 +45,9 @@ def appearances(database: Database, account: str, most: int = MOST) -> list[Appe
         before = found[id].roles if id in found else ()
         found[id] = Appearance(id, state, Priority(priority).name, opened, outcome, (*before, role))
     return list(found.values())
+
+
+def cases_with(database: Database, events: Collection[str]) -> dict[str, int]:
+    """The case of each of some events (ids, a few hundred at most), without those that are in none."""
+    asked = select(items.c.event, items.c.case_id).where(items.c.event.in_(events))
+    return {row.event: row.case_id for row in database.rows(asked)} if events else {}

@@ -15,6 +15,7 @@ GRANTS: dict[Role, dict[May, frozenset[Whose]]] = {
     "reviewer": {
         May.sign_in: _ALL,
         May.see_live: _ALL,
+        May.act_on_stream: _ALL,
         May.see_queue: _ALL,
         May.see_case: _OWN,
         May.take_case: _OWN_OR_FREE,
@@ -27,6 +28,8 @@ GRANTS: dict[Role, dict[May, frozenset[Whose]]] = {
     "senior": {
         May.sign_in: _ALL,
         May.see_live: _ALL,
+        May.act_on_stream: _ALL,
+        May.end_watch: _ALL,
         May.see_queue: _ALL,
         May.see_case: _ALL,
         May.take_case: _ALL,

@@ -21,6 +21,11 @@ class May(StrEnum):
     """What everybody with an account may: the home page, one's own settings, signing out."""
     see_live = "see_live"
     """Decisions as they fall, with their reasons; accounts and what is known of them."""
+    act_on_stream = "act_on_stream"
+    """Look closer at a live stream, have its media server act, and take that back: minutes count, so nobody waits for a
+    case to be taken."""
+    end_watch = "end_watch"
+    """Watch a live stream no longer: nobody would see what happens in it."""
     see_queue = "see_queue"
     """The heads of cases in their order: no message, no picture, no account's name."""
     see_case = "see_case"

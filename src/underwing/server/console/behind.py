@@ -1,4 +1,4 @@
-"""What lies behind the pages about banks, policies and the service; the application fills it when it is made."""
+"""What lies behind the pages about banks, streams, policies and the service; the application fills it when it is made."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
@@ -8,6 +8,7 @@ from underwing.model import MediaHashes
 from underwing.server.answers import Readiness
 from underwing.server.http import Refusal
 from underwing.server.keys import Keys
+from underwing.server.streams.streams import Streams
 
 R = TypeVar("R")
 
@@ -24,22 +25,24 @@ class Banks(Protocol):
         ...
 
 
-def _nothing() -> Banks:
+def _nothing() -> Any:
     raise Refusal(503, "not_ready", "the service starts or stops; try again in 1 s", retry_after=1)
 
 
 class Behind:
-    """Keys of platforms, banks, readiness, what is wrong with policy files. `banks` raises Refusal 503 while loading."""
+    """Keys of platforms, banks, streams, readiness, what is wrong with policy files. `banks` and `streams` raise Refusal 503
+    while loading."""
 
     def __init__(
         self,
         *,
         keys: Keys | None = None,
         banks: Callable[[], Banks] = _nothing,
+        streams: Callable[[], Streams] = _nothing,
         readiness: Callable[[], Readiness] | None = None,
         policy_problems: Callable[[], dict[str, str]] = dict,
     ) -> None:
-        self._keys, self.banks, self._readiness = keys, banks, readiness
+        self._keys, self.banks, self.streams, self._readiness = keys, banks, streams, readiness
         self.policy_problems = policy_problems
 
     @property

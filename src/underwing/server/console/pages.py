@@ -24,6 +24,8 @@ from underwing.server.console import (
     requests,
     service,
     sign_in,
+    stream_acts,
+    streams,
 )
 from underwing.server.console.desk import Desk
 from underwing.server.console.site import Site
@@ -33,6 +35,8 @@ PAGES: tuple[Callable[[Site, Desk], None], ...] = (
     queue.lay,
     case.lay,
     case_acts.lay,
+    streams.lay,
+    stream_acts.lay,
     live.lay,
     account.lay,
     policies.lay,

@@ -36,7 +36,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters["plain"] = plain
-    made.globals.update(static=statics.address, when=when, languages=words.LANGUAGES)
+    made.globals.update(static=statics.address, when=when, lasted=lasted, languages=words.LANGUAGES)
     return made
 
 
@@ -44,8 +44,8 @@ def render(visit: "Visit", name: str, status: int = 200, **values: Any) -> Respo
     """An answer made of the template `console/<name>`.
 
     In the template: `t(key, **values)` is a text of the catalogue, `word(key, otherwise)` one that may be missing,
-    `when(epoch)` a time, `left(epoch)` the time until then, `csrf()` the hidden field of every form,
-    `may(permission, whose)`, `static(name)`, `visit`, `member`, `menu`; the filter `plain` is for everything that a
+    `when(epoch)` a time, `left(epoch)` the time until then, `lasted(seconds)` a span, `csrf()` the hidden field of every
+    form, `may(permission, whose)`, `static(name)`, `visit`, `member`, `menu`; the filter `plain` is for everything that a
     stranger wrote.
     """
     given = _for(visit) | values
@@ -86,9 +86,16 @@ def when(epoch: float) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{at:%Y-%m-%d %H:%M}")
 
 
-def time_left(language: str, seconds: float) -> str:
-    """How long something is still away, or over, in the two largest units."""
+def lasted(seconds: float) -> str:
+    """A span of time to the minute, in the two largest units."""
     minutes = int(abs(seconds) // 60)
     days, hours, minutes = minutes // 1440, minutes % 1440 // 60, minutes % 60
-    parts = [f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if n][:2] or ["0 min"]
-    return words.say(language, "layout.left" if seconds >= 0 else "layout.over", time=" ".join(parts))
+    return (
+        " ".join([f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if n][:2])
+        or "0 min"
+    )
+
+
+def time_left(language: str, seconds: float) -> str:
+    """How long something is still away, or over."""
+    return words.say(language, "layout.left" if seconds >= 0 else "layout.over", time=lasted(seconds))

@@ -115,7 +115,7 @@ def timeline(
     }
     for event, given in reasons.items():
         if event not in times:
-            times[event] = _epoch(given[0][0].at)
+            times[event] = epoch(given[0][0].at)
     order = sorted(times, key=lambda event: (times[event], event))
     marked = [n for n, event in enumerate(order) if event in held or event in reasons]
     if start is None:
@@ -125,7 +125,7 @@ def timeline(
     shown = order[start : start + SHOWN]
     beyond = next((n for n in marked if n >= start + SHOWN), None)
     return Timeline(
-        entries=tuple(_entry(e, times[e], lines.get(e), held.get(e), reasons.get(e, [])) for e in shown),
+        entries=tuple(entry(e, times[e], lines.get(e), held.get(e), reasons.get(e, [])) for e in shown),
         start=start,
         total=len(order),
         next_marked=None if beyond is None else max(0, beyond - LEAD),
@@ -133,9 +133,10 @@ def timeline(
     )
 
 
-def _entry(
+def entry(
     event: str, at: int, said: Said | None, item: Item | None, given: list[tuple[Reason, Decision]]
 ) -> Entry:
+    """One line: an event with what is kept of its text, and (reason, decision) of each contribution to it."""
     text = said.line.text if said else ""
     whys = tuple(
         Why(
@@ -213,7 +214,8 @@ def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return [span for span in made if span[0] < span[1]]
 
 
-def _epoch(at: str) -> int:
+def epoch(at: str) -> int:
+    """The time of a reason (ISO 8601) in epoch seconds; 0 for what is none."""
     try:
         return int(datetime.fromisoformat(at).timestamp())
     except ValueError:

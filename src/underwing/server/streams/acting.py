@@ -11,16 +11,19 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+from msgspec import json
 from msgspec.structs import replace
 
-from underwing.connectors import ControlError, control_at
+from underwing.connectors import ControlError, control_at, take_back
 from underwing.server.logs import note
-from underwing.server.streams.store import Act, StreamStore
+from underwing.server.streams.store import Act, Ground, StreamStore
 
 AGAIN = (1.0, 3.0, 10.0, 30.0, 60.0)
 """Seconds between tries; after the last an action counts as not done."""
 TOO_LATE = 600.0
 """Seconds after which an action that waited for the service is not done any more: the minute is over that it was for."""
+UNDO = "undo_"
+"""Before an action's name: it is taken back."""
 AT_ONCE = 16
 """Servers that are asked at the same time; of one stream one action after the other."""
 
@@ -47,6 +50,28 @@ class Hand:
         """Do an action as soon as it is due."""
         self._waiting[act.number] = act
         self._woken.set()
+
+    def able(self, stream: str) -> tuple[frozenset[str], frozenset[str]]:
+        """The actions that the stream's media servers can do, and those of them that can be taken back."""
+        does, undoes = set[str](), set[str]()
+        for address in self._controls(stream):
+            with suppress(ControlError):
+                control = control_at(address, self._secret)
+                undoes |= control.undoes & (control.does - does)
+                does |= control.does
+        return frozenset(does), frozenset(undoes)
+
+    async def ask(self, stream: str, action: str, ground: Ground) -> Act:
+        """Have something done that a person asks for; it is on the disk when this returns.
+
+        Raises:
+            sqlite3.Error: it cannot be written.
+        """
+        wanted = [(stream, ground.event, action, json.encode(ground))]
+        (act,) = await asyncio.to_thread(self._store.ask, wanted, time.time())
+        self._told(act)
+        self.take(act)
+        return act
 
     async def run(self) -> None:
         """Do what is due, for ever."""
@@ -96,12 +121,16 @@ class Hand:
         if time.time() - act.at > TOO_LATE:
             return replace(act, outcome="not_done", problem=act.problem or "the service did not run in time")
         problem = "no media server is named that can do it; the platform has to"
+        action = act.action.removeprefix(UNDO)
         for address in self._controls(act.stream):
             try:
                 control = control_at(address, self._secret)
-                if act.action not in control.does:
+                if action not in control.does:
                     continue
-                control.do(act.action, act.decision)
+                if action == act.action:
+                    control.do(action, act.decision)
+                elif undone := take_back(control, action).problem:
+                    raise ControlError(undone)
             except ControlError as error:
                 problem = str(error)[:300]
                 break

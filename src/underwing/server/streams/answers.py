@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from underwing.model import MediaMatch
+
 _Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Address = Annotated[str, Meta(min_length=8, max_length=2_000)]
 State = Literal["opening", "watching", "unseen", "ended"]
@@ -23,8 +25,9 @@ class NewStream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 
 
 class ActionAnswer(Struct, frozen=True, kw_only=True):
-    """An action that a decision asked for, and what became of it. `reasons` are the signals that it rests on; `at` (epoch
-    seconds) is when it was asked for. `problem` says why it is not done, or not yet."""
+    """An action that a decision or a `person` asked for, and what became of it. `undo_` before an action's name: it is taken
+    back. `reasons` are the signals that it rests on; `at` (epoch seconds) is when it was asked for. `problem` says why it is
+    not done, or not yet."""
 
     event: str
     action: str
@@ -36,10 +39,12 @@ class ActionAnswer(Struct, frozen=True, kw_only=True):
     stage: str | None
     actor: str | None
     reasons: tuple[str, ...]
+    person: bool = False
 
 
 class Happened(Struct, frozen=True, kw_only=True):
-    """Something that was decided about a stream, with reasons or help; `why` is of the stream's own events (`unseen`)."""
+    """Something that was decided about a stream, with reasons or help; `why` is of the stream's own events (`unseen`),
+    `matches` of its frames, at `second` of the stream."""
 
     at: float
     event: str
@@ -52,6 +57,8 @@ class Happened(Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
     help: tuple[str, ...] = ()
     why: str = ""
+    second: float | None = None
+    matches: tuple[MediaMatch, ...] = ()
 
 
 class StreamAnswer(Struct, frozen=True, kw_only=True):

@@ -12,6 +12,8 @@ from underwing.server.streams.store import Act, StreamStore
 
 SAME_ACTION = 60.0
 """Seconds within which the same action is not asked for again of the same stream."""
+MOST_MATCHES = 5
+"""Matches of one frame that are told."""
 _decision = json.Decoder(Decision).decode
 
 
@@ -85,4 +87,5 @@ def _happened(event: Event, decision: Decision) -> Happened:
         type=str(event.__struct_config__.tag), level=decision.level, stage=decision.stage, actor=decision.actor,
         target=decision.target, actions=decision.actions,
         reasons=tuple(dict.fromkeys(reason.signal for reason in decision.reasons)), help=decision.help, why=why,
+        second=getattr(event, "second", None), matches=tuple(getattr(event, "matches", ())[:MOST_MATCHES]),
     )  # fmt: skip

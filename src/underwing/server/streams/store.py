@@ -31,7 +31,16 @@ CREATE TABLE IF NOT EXISTS acts (
 CREATE INDEX IF NOT EXISTS acts_due ON acts (outcome, due);
 CREATE INDEX IF NOT EXISTS acts_stream ON acts (stream, number);
 """
-_decision = msgspec.json.Decoder(Decision).decode
+
+
+class Ground(Decision, frozen=True, gc=False, kw_only=True):
+    """What an action rests on: a decision of the engine, or what the member `by` asked for, for the reason `why`."""
+
+    by: str = ""
+    why: str = ""
+
+
+_ground = msgspec.json.Decoder(Ground).decode
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -47,14 +56,15 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 class Act(Struct, frozen=True, kw_only=True):
-    """An action of a decision about a stream, and what became of it; `due` is when it is tried (again)."""
+    """An action that a decision about a stream, or a person, asked for, and what became of it; `due` is when it is tried
+    (again)."""
 
     number: int
     stream: str
     event: str
     action: str
     at: float
-    decision: Decision
+    decision: Ground
     outcome: Outcome
     problem: str
     tries: int
@@ -66,7 +76,7 @@ class Act(Struct, frozen=True, kw_only=True):
         return ActionAnswer(
             event=self.event, action=self.action, outcome=self.outcome, problem=self.problem, tries=self.tries,
             at=self.at, level=made.level, stage=made.stage, actor=made.actor,
-            reasons=tuple(dict.fromkeys(reason.signal for reason in made.reasons)),
+            reasons=tuple(dict.fromkeys(reason.signal for reason in made.reasons)), person=bool(made.by),
         )  # fmt: skip
 
 
@@ -132,7 +142,7 @@ class StreamStore:
         ]  # fmt: skip
 
     def ask(self, wanted: Sequence[tuple[str, str, str, bytes]], now: float) -> list[Act]:
-        """Keep actions that are to be done: (stream, event, action, the decision); those that are new."""
+        """Keep actions that are to be done: (stream, event, action, the decision or `Ground`); those that are new."""
         made = []
         with self._turn:
             self._db.execute("BEGIN IMMEDIATE")
@@ -147,7 +157,7 @@ class StreamStore:
                         made.append(
                             Act(
                                 number=row[0], stream=stream, event=event, action=action, at=now,
-                                decision=_decision(body), outcome="waiting", problem="", tries=0, due=now,
+                                decision=_ground(body), outcome="waiting", problem="", tries=0, due=now,
                             )
                         )  # fmt: skip
                 self._db.execute("COMMIT")
@@ -181,7 +191,7 @@ class StreamStore:
             ).fetchall()
         return [
             Act(
-                number=number, stream=stream, event=event, action=action, at=at, decision=_decision(body),
+                number=number, stream=stream, event=event, action=action, at=at, decision=_ground(body),
                 outcome=outcome, problem=problem, tries=tries, due=due,
             )
             for number, stream, event, action, at, body, outcome, problem, tries, due in reversed(rows)
