@@ -19,6 +19,7 @@ from server_cases import post
 from stream_cases import CHILD, PRESSING, Asked, asked, say
 from test_live_ended import platform
 from underwing.engine import Engine
+from underwing.model import MediaHashes
 from underwing.packs import Packs
 from underwing.policy import load_policy
 from underwing.server.console.streams import path
@@ -165,6 +166,9 @@ def test_people_act_with_reasons_that_are_kept_and_take_it_back(
         assert "the platform looks itself" not in page_after.text
         assert "Do something" not in page_after.text
         assert client.get("/console/streams/nothing").status_code == 404
+        wall = client.get("/console/streams").text
+        assert "Ended in the last hour" in wall
+        assert "ended by a person" in wall
 
 
 def test_a_person_ends_a_stream_on_its_media_server(service: Console, tmp_path: Path) -> None:
@@ -218,6 +222,11 @@ def test_texts_are_shown_as_far_as_an_open_case_of_one_s_own_keeps_them(service:
         assert "v3" in page
         assert PRESSING[1] not in html.unescape(page)
         number = page.partition("?case=")[2].partition('"')[0]
+        care = service.app.desk.care
+        assert care
+        hashes = MediaHashes(sha256="0" * 64, sha1="0" * 40, md5="0" * 32, size=1)
+        clip = care.exhibits.note(int(number), "casev31", hashes, (), at=1, by="underwing", problem="none")
+        assert f'href="/console/cases/{number}/files/{clip.number}"' in client.get("/console/streams/case").text
         seen = len(service.records(seen=True))
         texts = html.unescape(client.get(f"/console/streams/case?case={number}").text)
         assert PRESSING[1].partition(" if ")[0] in texts.replace("<mark>", "").replace("</mark>", "")
@@ -229,6 +238,7 @@ def test_texts_are_shown_as_far_as_an_open_case_of_one_s_own_keeps_them(service:
         page = client.get("/console/streams/case").text
         assert f"Case {number}" in page
         assert "?case=" not in page
+        assert "/files/" not in page
         assert client.get(f"/console/streams/case?case={number}").status_code == 403
     over(service, "case")
 

@@ -97,7 +97,7 @@ def test_of_each_action_the_newest_of_this_run_is_told() -> None:
 
 def test_the_timeline_tells_each_contribution_once_at_its_event() -> None:
     events = [
-        happened("s1", type="stream", at=NOW, why="unseen: no packets"), happened("m2", "review", at=NOW + 2),
+        happened("s1", type="stream", at=NOW + 1, why="unseen: no packets"), happened("m2", "review", at=NOW + 2),
         happened("f1", type="stream_frame", at=NOW + 3),
     ]  # fmt: skip
     marks, left_out = line(

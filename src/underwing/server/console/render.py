@@ -80,10 +80,12 @@ def _for(visit: "Visit") -> dict[str, Any]:
 
 
 @lru_cache(4_096)
-def when(epoch: float) -> Markup:
-    """A moment as `<time>`, to the minute, in UTC."""
+def when(epoch: float, exact: bool = False) -> Markup:
+    """A moment as `<time>`, to the minute, `exact` to the second, in UTC."""
     at = datetime.fromtimestamp(max(0, min(epoch, 253402300799)), UTC)
-    return Markup('<time datetime="{}">{}</time>').format(f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{at:%Y-%m-%d %H:%M}")
+    return Markup('<time datetime="{}">{}</time>').format(
+        f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{at:%Y-%m-%d %H:%M:%S}" if exact else f"{at:%Y-%m-%d %H:%M}"
+    )
 
 
 def lasted(seconds: float) -> str:

@@ -33,7 +33,7 @@ def line(
     """(the newest marks, newest first; how many older ones are left out). Each contribution stands once, at its event."""
     given = contributions(decisions)
     happened = {one.event: one for one in events}
-    marks = [Mark(at=act.at, kind="act", event=act.event, act=act) for act in acts]
+    marks: list[Mark] = []
     for event in dict.fromkeys([*happened, *given]):
         one, whys = happened.get(event), given.get(event, [])
         at = one.at if one is not None else float(epoch(whys[0][0].at))
@@ -42,5 +42,7 @@ def line(
         if one is not None and one.type in ("stream", "stream_frame"):
             kind = "state" if one.type == "stream" else "frame"
         marks.append(Mark(at=at, kind=kind, event=event, happened=one, entry=made))
-    marks.sort(key=lambda mark: mark.at, reverse=True)
+    marks += [Mark(at=act.at, kind="act", event=act.event, act=act) for act in acts]
+    marks.sort(key=lambda mark: mark.at)
+    marks.reverse()
     return marks[:MOST], max(0, len(marks) - MOST)

@@ -33,6 +33,8 @@ from underwing.server.streams.store import Act
 from underwing.server.streams.switches import switches_of
 
 HOME = "/console/streams"
+OVER, MOST_OVER = 3_600.0, 20
+"""Of the streams that ended in so many seconds, so many stand below the wall: what was acted on goes soon."""
 MOST_PAST = 50
 """Decisions about the streamer that are read beside those that the service still remembers of the stream."""
 _decode = json.Decoder(Decision).decode
@@ -97,12 +99,15 @@ def found(desk: Desk, id: str) -> Standing:
 
 async def show_wall(desk: Desk, visit: Visit) -> Response:
     """The live streams that are watched, those first that need somebody."""
-    live, now = desk.behind.streams().live(), time.time()
+    streams, now = desk.behind.streams(), time.time()
+    live = streams.live()
+    over = [one for one in streams.all() if one.ended is not None and now - one.ended < OVER]
     whose = await desk.engine(partial(_whose, accounts={one.asked.streamer for one in live}))
     tiles = wall(tile(one, whose[one.asked.streamer], now) for one in live)
     urgent, blind = sum(t.level == Level.urgent for t in tiles), sum(t.blind for t in tiles)
     return render(
         visit, "streams.html.j2", tiles=tiles[:MOST], total=len(tiles), urgent=urgent, blind=blind, path=path, undo=UNDO,
+        over=sorted(over, key=lambda one: one.ended or 0, reverse=True)[:MOST_OVER],
     )  # fmt: skip
 
 
