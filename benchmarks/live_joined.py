@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--many", type=int, nargs="*", default=[1, 10])
     given = parser.parse_args()
     print(__doc__)
-    os.environ |= {"LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET, "UNDERWING_WHEP_TOKEN": TOKEN}
+    os.environ |= {"LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET, "WHEP_TOKEN": TOKEN}
     with livekit_server() as server, elsewhere(publish, server.port):
         full = asyncio.run(received(server, True, given.seconds / 2))
         alone = asyncio.run(received(server, False, given.seconds / 2))

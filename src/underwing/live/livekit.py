@@ -84,7 +84,8 @@ class LiveKitRoom:
         try:
             await self._room.connect(self._server, self._pass(), options)
         except rtc.ConnectError as error:
-            raise SourceLost(f"cannot be joined: {error.message}") from None
+            # What stands behind a question mark may be the address with the pass.
+            raise SourceLost(f"cannot be joined: {error.message.partition('?')[0]}") from None
         await self._until(lambda: bool(self._pictures()))
 
     async def look(self, stay: bool) -> list[Shown]:
