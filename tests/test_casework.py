@@ -24,7 +24,7 @@ from underwing.casebook.keys import KeyFile
 from underwing.engine import REVIEW_PHRASE, URGENT_PHRASE, Engine, Runner
 from underwing.model import decode_event
 from underwing.packs import Packs
-from underwing.policy import load_policy
+from underwing.policy import PolicyError, default_path, load_policy
 from underwing.server import Settings
 from underwing.server.casework import Casework, load_casework
 from underwing.server.logs import flush, set_up
@@ -135,6 +135,29 @@ def test_what_cannot_be_written_is_not_answered(tmp_path: Path, runner: Runner) 
     work.database.run(text("ALTER TABLE gone RENAME TO case_items"))
     assert feed(work, runner, line(2, REVIEW_PHRASE)) == []
     assert work.book.where("m2") is not None
+    work.close()
+
+
+def test_the_policy_narrows_what_waits(tmp_path: Path, runner: Runner) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(default_path().read_text("utf-8") + "\n[context]\ncount = 2\n")
+    work = load_casework(given(tmp_path), runner)
+    assert work
+    assert runner.engine.policy.context is None
+    runner.engine.use_policy(load_policy(path))
+    assert runner.engine.policy.version != load_policy().version
+    feed(work, runner, *(line(n) for n in range(4)), line(9, REVIEW_PHRASE))
+    (case,) = work.book.queue()
+    assert len(work.book.said(case.id)) == 2
+    path.write_text(default_path().read_text("utf-8") + "\n[context]\nhours = 0\n")
+    runner.engine.use_policy(load_policy(path))
+    feed(work, runner, line(20, sender="b", to="m"), line(21, REVIEW_PHRASE, sender="b", to="m"))
+    other = work.book.where("m21")
+    assert other
+    assert work.book.said(other.case) == []
+    path.write_text('version = "x"\n[context]\ncount = -1\n')
+    with pytest.raises(PolicyError, match="context"):
+        load_policy(path)
     work.close()
 
 

@@ -9,7 +9,9 @@ from underwing.banks.store import Store
 from underwing.casebook.appeals import Appeals, Keeper
 from underwing.casebook.care import Care, load_limits
 from underwing.casebook.errors import CasebookError
+from underwing.casebook.people import May
 from underwing.casebook.people.audit import note
+from underwing.casebook.people.members import Members
 from underwing.model import Event
 from underwing.server.appeals.follow import Follower
 from underwing.server.casework import Casework
@@ -51,7 +53,10 @@ class Caring:
         def audit(by: str, what: str, about: str, facts: dict[str, int | str | bool]) -> None:
             note(home.custody, "acted", by, what, about, **facts)
 
-        self.appeals = Appeals(database, casework.book, audit, clock=clock)
+        members = Members(database)
+        self.appeals = Appeals(
+            database, casework.book, audit, clock=clock, able=lambda: members.able(May.decide_appeal)
+        )
         self.keeper = Keeper(database, casework.book, home.keeping, audit, clock=clock)
         webhook = (settings.appeal_webhook, settings.appeal_secret)
         self.follower = Follower(self.appeals, self._decide, banks, webhook, clock)

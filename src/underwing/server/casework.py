@@ -19,7 +19,7 @@ from underwing.casebook.cases.paging import Channel
 from underwing.casebook.cases.senders import Sender
 from underwing.casebook.context import ContextBuffer, load_key
 from underwing.casebook.database import CasebookError, Database
-from underwing.casebook.regions import load_regions
+from underwing.casebook.regions import WIDEST, Window, load_regions
 from underwing.casebook.vault import Home
 from underwing.engine import Runner
 from underwing.engine.keys import short_hash
@@ -76,7 +76,9 @@ class Casework:
         if self.book.context is None or not messages:
             return
         try:
-            self.book.keep([(event, self._country(event)) for event in messages])
+            limit = self._runner.engine.policy.context
+            most = WIDEST if limit is None else Window(count=limit.count, hours=limit.hours)
+            self.book.keep([(event, self._country(event)) for event in messages], most)
         except (sqlite3.Error, OSError, CasebookError) as error:
             note("context_fault", logging.ERROR, error, messages=len(messages))
 

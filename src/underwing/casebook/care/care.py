@@ -39,7 +39,7 @@ class NotNow(CasebookError):
     """A look that is not given: `why` is `missing`, `withdrawn`, `over`, `rest`, `step`, or `reason` where one is needed."""
 
     def __init__(self, why: str, ruling: Ruling | None = None) -> None:
-        super().__init__(f"this file is not shown: {why}")
+        super().__init__(f"this file is not shown: {why}", "not_shown")
         self.why, self.ruling = why, ruling
 
 
@@ -156,7 +156,7 @@ class Care:
         """
         exhibit = self.exhibits.get(number)
         if exhibit is None:
-            raise CasebookError(f"there is no file {number}")
+            raise CasebookError(f"there is no file {number}", "no_file", number=number)
         return self._standing(member, exhibit, self.ruling(member), self.exhibits.seen())
 
     def of_case(self, member: str, case: int) -> tuple[Ruling, list[Standing]]:

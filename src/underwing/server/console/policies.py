@@ -130,7 +130,7 @@ def carry_out(desk: Desk, request: Request) -> None:
     try:
         staged = stage(path, request.body["text"], record.number)
     except PolicyError as error:
-        raise CasebookError(str(error)) from None
+        raise CasebookError(str(error), "policy", why=str(error)) from None
     desk.database.after(partial(_finish, path, staged))
 
 
@@ -138,7 +138,9 @@ def _finish(path: Path, staged: Path) -> None:
     try:
         finish(path, staged)
     except PolicyError as error:
-        raise CasebookError(f"{error} until the service starts again") from None
+        raise CasebookError(
+            f"{error} until the service starts again", "policy_later", why=str(error)
+        ) from None
 
 
 async def lately(desk: Desk) -> Told:
