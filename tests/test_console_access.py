@@ -35,6 +35,7 @@ TABLE: dict[str, str | tuple[str, str, str]] = {
     # everybody with an account
     "GET /console/": ALL,
     "GET /console/keys": ALL,
+    "GET /console/guide": ALL,
     "POST /console/sign-out": ALL,
     "GET /console/me": ALL,
     "POST /console/me/language": ALL,
