@@ -1,8 +1,7 @@
-"""The first page, the guide for who found something, the way in by ticket, the way out, and the list of keys."""
+"""The first page, the way in by ticket, the way out, and the list of keys."""
 
 from functools import partial
 
-from underwing.casebook.guide import load_guide
 from underwing.casebook.people import May
 from underwing.server.console.desk import Desk
 from underwing.server.console.render import render
@@ -14,8 +13,6 @@ from underwing.server.http import HTML, Response
 def lay(site: Site, desk: Desk) -> None:
     """Lay the pages that everybody with an account sees."""
     site.add("/console/", GET=View("home", home, May.sign_in))
-    site.add("/console/guide", GET=View("guide", guide, May.sign_in))
-    site.nav("you", "/console/guide", "guide.nav", May.sign_in, "e")
     site.add("/console/keys", GET=View("keys", keys, May.sign_in))
     site.add("/console/enter", GET=View("enter", partial(enter, desk), None))
     site.add("/console/sign-out", POST=View("sign_out", partial(sign_out, desk), May.sign_in))
@@ -24,11 +21,6 @@ def lay(site: Site, desk: Desk) -> None:
 async def home(visit: Visit) -> Response:
     """What this member can do here."""
     return render(visit, "home.html.j2")
-
-
-async def guide(visit: Visit) -> Response:
-    """ "I found something, what now?": step by step, with what must not be done."""
-    return render(visit, "guide.html.j2", guide=load_guide(visit.language))
 
 
 async def keys(visit: Visit) -> Response:
