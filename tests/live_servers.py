@@ -3,7 +3,7 @@
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,11 +35,12 @@ class RtmpServer:
 
 
 @contextmanager
-def rtmp_server(home: Path, more: str = "") -> Iterator[RtmpServer]:
-    """nginx with its RTMP module, its files in `home`; `more` goes into the application's block."""
+def rtmp_server(home: Path, more: str = "", *, rtmp: int = 0, http: int = 0) -> Iterator[RtmpServer]:
+    """nginx with its RTMP module, its files in `home`; `more` goes into the application's block. Ports are free ones, or
+    those given."""
     nginx = program("nginx", "nginx-light", "libnginx-mod-rtmp")
     module = present("usr/lib/nginx/modules/ngx_rtmp_module.so", "nginx-light", "libnginx-mod-rtmp")
-    rtmp, http = free_port(), free_port()
+    rtmp, http = rtmp or free_port(), http or free_port()
     home.mkdir(exist_ok=True)
     config = home / "nginx.conf"
     config.write_text(
@@ -64,10 +65,16 @@ def rtmp_server(home: Path, more: str = "") -> Iterator[RtmpServer]:
 
 @contextmanager
 def publisher(
-    url: str, file: Path | None = None, *, seconds: int = 60, keyframes: int = 30
+    url: str,
+    file: Path | None = None,
+    *,
+    seconds: int = 60,
+    keyframes: int = 30,
+    form: str = "flv",
+    more: Sequence[str] = (),
 ) -> Iterator[subprocess.Popen[bytes]]:
     """FFmpeg's program sends a file in a loop, or a test pattern, in real time; a keyframe each `keyframes` frames of 30 a
-    second."""
+    second. `more` are options that win over the usual ones."""
     ffmpeg = program("ffmpeg", "ffmpeg")
     source = (
         ["-stream_loop", "-1", "-i", str(file)]
@@ -76,7 +83,7 @@ def publisher(
     )
     command = [
         ffmpeg, "-nostdin", "-loglevel", "error", "-re", *source, "-t", str(seconds), "-an", "-c:v", "libx264",
-        "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-g", str(keyframes), "-f", "flv", url,
+        "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-g", str(keyframes), *more, "-f", form, url,
     ]  # fmt: skip
     running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:

@@ -65,8 +65,14 @@ TABLE: dict[str, str] = {
     "POST /v1/media": "PO",
     "GET /v1/receipts/keys": OPEN,
     "GET /v1/recent": "RO",
+    "GET /v1/streams": "PRO",
+    "POST /v1/streams": "PO",
+    "POST /v1/streams/hooks/{server}": OPEN,
+    "DELETE /v1/streams/{id}": "PO",
+    "GET /v1/streams/{id}": "PRO",
+    "POST /v1/switches": "PO",
 }
-GIVEN = {"case": "1", "bank": "test", "entry": "e", "content": "1", "event": "m6", "id": "a"}
+GIVEN = {"case": "1", "bank": "test", "entry": "e", "content": "1", "event": "m6", "id": "a", "server": "s"}
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,11 @@ be seen, goes to two functions that the caller hands in, in that thread.
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from typing import Literal
 
+from av.video.frame import VideoFrame
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -16,11 +18,14 @@ from underwing.live import clock as clocks
 from underwing.live.eye import PROFILE, Eye, views_of
 from underwing.live.sampling import Pace, Sampler, look
 from underwing.live.source import Limits, Piece, Source, SourceLost, opened, patience, scheme_of
+from underwing.live.viewer import Viewer, is_joined, viewing, way_in
 from underwing.model.media import View
 
 State = Literal["opening", "watching", "unseen", "ended"]
 UNSEEN_AFTER = 30.0
 """Seconds without a look that gave a hash after which a stream counts as unseen: three looks at the calm pace."""
+_SLICE = 0.25
+"""Seconds after which a watch that rests between looks asks whether it was raised or stopped."""
 GIVE_UP = 120.0
 """Seconds that a lost stream is tried again before its watch ends, as unseen, unless someone ends it sooner."""
 
@@ -54,10 +59,10 @@ class Health(Struct, frozen=True, kw_only=True):
 
 
 class Watch:
-    """Watches one URL. `taken` gets every packet as it comes, for a rolling buffer.
+    """Watches one URL. `taken` gets every packet as it comes, for a rolling buffer; streams that are joined have none.
 
     Raises:
-        ValueError: a URL of a kind that is not watched.
+        ValueError: a URL of a kind that is not watched, or whose library or settings are missing.
     """
 
     def __init__(
@@ -78,6 +83,8 @@ class Watch:
         self._raised_until = 0.0
         self._sampler, self._clock = Sampler(), clocks.StreamClock()
         self._hashed = 0.0
+        self._turned = self._begun = time.monotonic()
+        self._way_in = way_in(url, self._limits) if is_joined(url) else None
         self.health = Health()
 
     def stop(self) -> None:
@@ -93,14 +100,21 @@ class Watch:
         """Whether it looks more often."""
         return time.monotonic() < self._raised_until
 
+    @property
+    def quiet(self) -> float:
+        """Seconds since its thread last took a packet, or tried to. Opening and reading are bounded: far beyond these
+        bounds it hangs."""
+        return time.monotonic() - self._turned
+
     def run(self) -> None:
         """Watch until the stream ends, is given up, or `stop` is called."""
         self._hashed = time.monotonic()
         attempt, lost_at = 0, time.monotonic()
         while not self._stop.is_set():
+            self._turned = self._begun = time.monotonic()
             try:
-                with opened(self._url, self._limits) as source:
-                    for second in self._read(source):
+                with closing(self._seconds()) as seconds:
+                    for second in seconds:
                         attempt, lost_at = 0, time.monotonic()
                         if self._stop.is_set():
                             return self._tell("ended")
@@ -119,6 +133,15 @@ class Watch:
         """Whether the end of the bytes is the end of the stream: of files and playlists; a server's connection may break."""
         return not self._url.lower().startswith(("rtmp", "srt"))
 
+    def _seconds(self) -> Generator[float, None, None]:
+        """The stream's second after each packet, or after each look at a stream that is joined."""
+        if self._way_in is not None:
+            with viewing(self._way_in, self._limits) as viewer:
+                yield from self._view(viewer)
+            return
+        with opened(self._url, self._limits) as source:
+            yield from self._read(source)
+
     def _read(self, source: Source) -> Iterator[float]:
         eye = Eye(source.video, self._limits.pixels) if source.video is not None else None
         for piece in source.pieces():
@@ -130,6 +153,20 @@ class Watch:
                 came = arrived if self._paced else piece.stamp or 0.0
                 self._clock, second = clocks.tell(self._clock, piece.stamp, came)
                 self._look(eye, piece, second, arrived)
+            yield self._clock.last
+
+    def _view(self, viewer: Viewer) -> Iterator[float]:
+        looked = -1e9
+        while not self._stop.is_set():
+            raised = self.raised
+            due = looked + (self._pace.raised if raised else self._pace.calm) - time.monotonic()
+            if due > 0:
+                viewer.rest(min(due, _SLICE))
+                continue
+            looked = time.monotonic()
+            for shown in viewer.look(stay=raised):
+                self._clock, second = clocks.tell(self._clock, None, shown.arrived)
+                self._saw(shown.frame, second, shown.arrived, raised)
             yield self._clock.last
 
     def _look(self, eye: Eye, piece: Piece, second: float, arrived: float) -> None:
@@ -145,13 +182,15 @@ class Watch:
         else:
             eye.pass_by(piece)
             frame = None
-        if frame is None:
-            return
+        if frame is not None:
+            self._saw(frame, second, arrived, raised, eye.damaged)
+
+    def _saw(self, frame: VideoFrame, second: float, arrived: float, raised: bool, damaged: int = 0) -> None:
         views = views_of(frame)
         now = time.monotonic()
         self._hashed = now
         self.health = replace(
-            self.health, why="", second=second, looks=self.health.looks + 1, damaged=eye.damaged
+            self.health, why="", second=second, looks=self.health.looks + 1, damaged=damaged
         )
         self._seen(
             Sighting(
@@ -162,13 +201,16 @@ class Watch:
 
     def _note(self, second: float) -> None:
         health = self.health
-        quiet = time.monotonic() - self._hashed
+        self._turned = now = time.monotonic()
+        quiet = now - self._hashed
         state: State = "unseen" if quiet > UNSEEN_AFTER else "watching" if health.looks else "opening"
         why = f"no frame could be looked at for {quiet:.0f} s" if state == "unseen" else ""
         told = health.state != state
         self.health = replace(health, state=state, why=why, second=second, packets=health.packets + 1)
         if told:
             self._changed(self.health)
+        if state == "unseen" and now - self._begun > UNSEEN_AFTER:
+            raise SourceLost(f"{why}; opened anew")  # another codec, or a decoder that does not find back
 
     def _tell(self, state: State, why: str = "", lost: int | None = None) -> None:
         before = self.health

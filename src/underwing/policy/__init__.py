@@ -12,6 +12,7 @@ from underwing.policy.file import PolicyFile
 from underwing.policy.loader import default_path, load_policy, parse_policy
 from underwing.policy.policy import ContextLimit, Policy, Quota, Rule
 from underwing.policy.quotas import Quotas, QuotaState
+from underwing.policy.switches import SwitchBook, Switches, load_switches
 
 __all__ = [
     "VARIABLES",
@@ -26,9 +27,12 @@ __all__ = [
     "QuotaState",
     "Quotas",
     "Rule",
+    "SwitchBook",
+    "Switches",
     "Variable",
     "compare",
     "default_path",
     "load_policy",
+    "load_switches",
     "parse_policy",
 ]

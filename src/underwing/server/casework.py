@@ -25,6 +25,7 @@ from underwing.engine import Runner
 from underwing.engine.keys import short_hash
 from underwing.model import Event, Message
 from underwing.risk import is_minor
+from underwing.server.golive import resume
 from underwing.server.logs import note
 from underwing.server.settings import Settings, SettingsError
 
@@ -176,6 +177,9 @@ def load_casework(settings: Settings, runner: Runner) -> Casework | None:
     database = Database(address, durability=settings.durability)
     try:
         home = Home.ensure(settings.vault_directory, database)
+        if settings.policy:
+            for version in resume(Path(settings.policy), home.custody):
+                note("policy_put_in_force", version=version)
         book = Casebook(
             database, regions=regions, context=context, keys=home.keys,
             failed=lambda why: _noted("context_not_sealed", why),

@@ -6,7 +6,7 @@ import time
 from msgspec import convert
 from sqlalchemy import delete, insert
 
-from underwing.casebook.custody import Custody
+from underwing.casebook.custody import Custody, Record
 from underwing.casebook.database import Database
 from underwing.casebook.keys import Keys
 from underwing.casebook.people import phrases
@@ -148,9 +148,9 @@ class People(Own):
 
     def audit(
         self, by: str, what: str, about: str = "", facts: dict[str, int | str | bool] | None = None
-    ) -> None:
-        """Put an act into the custody log: `about` is `case:7`, `member:p1…`, another name, or nothing."""
-        self._note(by, "acted", what, about, **(facts or {}))
+    ) -> Record:
+        """Put an act into the custody log: `about` is `case:7`, `member:p1…`, another name, or nothing. The record."""
+        return self._note(by, "acted", what, about, **(facts or {}))
 
     def rewrap(self, new: Keys) -> int:
         """Seal the secrets of second factors with another key; how many. The old one is no longer needed then."""
