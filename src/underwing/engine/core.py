@@ -18,7 +18,7 @@ from underwing.engine.media import judge_media
 from underwing.engine.people import as_claimed, note_speaker, readings_of_others, target_of
 from underwing.engine.sides import calm, other_side, press, raised
 from underwing.engine.state import State
-from underwing.engine.streams import judge_frame, judge_gift, judge_stream
+from underwing.engine.streams import judge_frame, judge_gift, judge_stream, reads_again
 from underwing.engine.trigger import trigger_level
 from underwing.engine.verdict import Case, Verdicts
 from underwing.model import (
@@ -330,11 +330,8 @@ class Engine:
     def _read(
         self, state: State, event: Message, at: int, view: str, cued: bool, other: str, direct: bool
     ) -> tuple[Contribution | None] | None:
-        """Fold what the meaning layer makes of a message into the sender's pair.
-
-        None while there is no such layer or its gate is closed: it opens where the platform knows of a minor in the
-        conversation. Else what the message contributed, if that is worth telling.
-        """
+        """Fold what the meaning layer makes of a message into the sender's pair: what the message contributed, if that is
+        worth telling. None while there is no such layer or its gate is closed: it opens where a minor is known to be."""
         if self._meaning is None:
             return None
         sender, settings = event.sender, self.settings
@@ -353,7 +350,8 @@ class Engine:
         before = pair.reading if pair is not None else None
         if before is not None and sense.what in before.said:
             return (None,)
-        sense = self._meaning.read_again(view, sense)
+        if direct or sense.dull or reads_again(state, event.conversation, at, settings):
+            sense = self._meaning.read_again(view, sense)
         parties = Parties.of(mine, theirs, target or "", sender)
         reading, gain = fold_reading(
             before,

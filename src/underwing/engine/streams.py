@@ -17,6 +17,7 @@ from underwing.risk import (
     RoomState,
     Settings,
     effective_age,
+    fold_read,
     fold_seen,
     guess_weight,
     is_minor,
@@ -33,7 +34,8 @@ def judge_stream(state: State, event: Stream, verdicts: Verdicts) -> Decision:
     """Note whose stream it is. One that nobody can look at is an alarm, unless its streamer is known to be grown up."""
     room = state.rooms.get(event.conversation) or RoomState()
     if event.state in ("started", "ended"):
-        host = event.sender if event.state == "started" else ""
+        left = "" if room.host == event.sender else room.host  # in a many-to-many stream others go on
+        host = event.sender if event.state == "started" else left
         state.rooms.put(event.conversation, structs.replace(room, host=host, seen=()))
         pressed = state.targets.get(event.sender)
         if pressed is not None and pressed.level:
@@ -53,6 +55,14 @@ def judge_stream(state: State, event: Stream, verdicts: Verdicts) -> Decision:
         event=event.id, level=LEVELS[level], actor=None, target=event.sender, stage=_UNSEEN, actions=actions,
         reasons=(reason,), versions=verdicts.versions, shadow=shadow, withheld=withheld,
     )  # fmt: skip
+
+
+def reads_again(state: State, conversation: str, at: int, settings: Settings) -> bool:
+    """Whether one more message of a room of many gets the second reading; it is counted then."""
+    room = fold_read(state.rooms.get(conversation), at, settings)
+    if room is not None:
+        state.rooms.put(conversation, room)
+    return room is not None
 
 
 def judge_frame(state: State, event: StreamFrame, verdicts: Verdicts, settings: Settings) -> Decision:

@@ -31,7 +31,7 @@ from underwing.live.orders import (
     decode_order,
     framed,
 )
-from underwing.live.source import Piece, Source, patience
+from underwing.live.source import Limits, Piece, Source, patience
 from underwing.live.watch import Health, Sighting, Watch
 
 BEAT_SECONDS = 1.0
@@ -39,6 +39,8 @@ HANGS = 30.0
 """Seconds without a packet or a try after which a thread hangs: opening is bounded by 10, reading by 8, a pause between
 tries by 15. FFmpeg's FLV reader, for one, never comes back when a publisher goes on with another codec."""
 MOST_HANGING = 8
+LIMITS = Limits(redirects=0)
+"""Who asks for a watch names a host that may be asked; it sends us to no other."""
 
 
 class Keeper(Protocol):
@@ -80,7 +82,7 @@ class _Watching:
                 self._send(Changed(self._order.watch, health))
 
         self.watch = watch = Watch(
-            self._order.url, seen, changed, give_up=self._order.give_up,
+            self._order.url, seen, changed, give_up=self._order.give_up, limits=LIMITS,
             taken=self.keeper.taken if self.keeper is not None else None,
         )  # fmt: skip
         watch.raise_for(max(0.0, self._closer_until - time.monotonic()))
