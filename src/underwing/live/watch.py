@@ -54,7 +54,8 @@ class Health(Struct, frozen=True, kw_only=True):
 
 
 class Watch:
-    """Watches one URL. `taken` gets every packet as it comes, for a rolling buffer.
+    """Watches one URL. `taken` gets every packet as it comes, when that was (monotonic), and the stream second of one of the
+    leading track (None: of another), for a rolling buffer.
 
     Raises:
         ValueError: a URL of a kind that is not watched.
@@ -68,7 +69,7 @@ class Watch:
         *,
         pace: Pace | None = None,
         limits: Limits | None = None,
-        taken: Callable[[Source, Piece, float], None] | None = None,
+        taken: Callable[[Source, Piece, float, float | None], None] | None = None,
         give_up: float = GIVE_UP,
     ) -> None:
         self._paced = scheme_of(url) != "file"
@@ -122,13 +123,14 @@ class Watch:
     def _read(self, source: Source) -> Iterator[float]:
         eye = Eye(source.video, self._limits.pixels) if source.video is not None else None
         for piece in source.pieces():
-            arrived = time.monotonic()
-            if self._taken is not None:
-                self._taken(source, piece, arrived)
-            if eye is not None and piece.packet.stream is source.video:
+            arrived, second = time.monotonic(), None
+            if piece.packet.stream is (source.video or source.audio):
                 # A file comes faster than it was streamed: its own time stamps are its arrivals.
                 came = arrived if self._paced else piece.stamp or 0.0
                 self._clock, second = clocks.tell(self._clock, piece.stamp, came)
+            if self._taken is not None:
+                self._taken(source, piece, arrived, second)
+            if eye is not None and piece.packet.stream is source.video and second is not None:
                 self._look(eye, piece, second, arrived)
             yield self._clock.last
 
