@@ -18,6 +18,7 @@ from media_clips import panned
 from underwing.live.clip import Clip
 from underwing.live.rolling import STRETCH_BYTES, Keep, Rolling
 from underwing.live.source import Piece, Source, SourceLost, opened
+from underwing.live.stills import Stills
 from underwing.live.watch import Watch
 
 SECONDS = 12.0
@@ -199,3 +200,21 @@ def test_an_encoder_that_changes_begins_a_clip_of_its_own(tmp_path):
     sizes = [{(frame.width, frame.height) for frame in played(clip)["video"]} for clip in clips]
     assert sizes == [{(640, 360)}, {(320, 180)}]
     assert clips[0].ended <= clips[1].began
+
+
+def test_frames_alone_are_kept_as_stills():
+    kept, scene = Stills(Keep(seconds=20.0, most=4 << 20)), panned("coffee", width=1280, height=720)
+    for number in range(60):
+        kept.see(
+            av.VideoFrame.from_ndarray(scene(number / 2), format="rgb24"), 500.0 + number / 2, number / 2
+        )
+    assert kept.size <= 4 << 20
+    (clip,) = kept.clips()
+    stills = played(clip)["video"]
+    assert clip.last == pytest.approx(29.5, abs=1.1)
+    assert 20 <= clip.last - clip.first <= 22
+    assert len(stills) == pytest.approx((clip.last - clip.first) * 2, abs=2)
+    assert {(still.width, still.height) for still in stills} == {(960, 540)}
+    assert clip.hashes().type == "video/x-matroska"
+    kept.forget()
+    assert kept.clips() == []

@@ -67,8 +67,8 @@ class Tracks:
     """
 
     def __init__(self, tracks: Sequence[Stream], changed: dict[int, bytes] | None = None) -> None:
-        """`changed` are headers of the decoder (by the stream's index) that came later than the tracks; the size of the picture
-        is not known then."""
+        """`changed` are decoder headers (by the stream's index) that came later than the tracks; the picture's size is
+        not known then."""
         self._file: OutputContainer = av.open(io.BytesIO(), mode="w", format=FORMAT)
         self._places: dict[int, int] = {}
         self.headers: list[bytes] = []

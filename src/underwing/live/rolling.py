@@ -16,14 +16,15 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
+from av.stream import Stream
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 
 from underwing.live.clip import Clip, Kept, Tracks, remuxed
-from underwing.live.source import Piece, Source
+from underwing.live.source import Piece
 
 STRETCH_SECONDS, STRETCH_BYTES = 2.0, 512 << 10
 """A stretch is sealed when it spans so many seconds, or is so large."""
@@ -38,6 +39,15 @@ class Keep(Struct, frozen=True, kw_only=True):
 
     seconds: float = 60.0
     most: int = 24 << 20
+
+
+class Tracked(Protocol):
+    """What has tracks: an opened `Source`."""
+
+    @property
+    def tracks(self) -> list[Stream]:
+        """The tracks whose packets come."""
+        ...
 
 
 class _Stretch(Struct, frozen=True):
@@ -77,7 +87,7 @@ class Rolling:
         with self._lock:
             return self._bytes + len(self._clear)
 
-    def take(self, source: Source, piece: Piece, arrived: float, second: float | None) -> None:
+    def take(self, source: Tracked, piece: Piece, arrived: float, second: float | None) -> None:
         """A packet as it comes, at `arrived` of our monotonic clock. `second` is the stream second of one of the picture's
         track (None: of another)."""
         with self._lock:
@@ -120,7 +130,7 @@ class Rolling:
 
     # -- the parts ---------------------------------------------------------------------------------------
 
-    def _tracks_of(self, source: Source, piece: Piece) -> None:
+    def _tracks_of(self, source: Tracked, piece: Piece) -> None:
         """Begin another run where the stream was opened again, or its encoder was."""
         header = _new_header(piece.packet)
         if source is self._source:
