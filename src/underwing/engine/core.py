@@ -15,6 +15,7 @@ from underwing.engine.corrections import correct
 from underwing.engine.keys import pair_key, room_target, short_hash
 from underwing.engine.links import LinkMatch, Links, listed_of
 from underwing.engine.media import judge_media
+from underwing.engine.overheard import as_message, nobody, pressed, pressing
 from underwing.engine.people import as_claimed, note_speaker, pairs_of_others, target_of
 from underwing.engine.sides import calm, other_side, press, raised
 from underwing.engine.state import State
@@ -37,6 +38,7 @@ from underwing.model import (
     Signal,
     Stream,
     StreamFrame,
+    StreamText,
     UserReport,
     Versions,
 )
@@ -49,6 +51,7 @@ from underwing.risk import (
     Facts,
     PairState,
     Parties,
+    RoomState,
     Settings,
     child_of,
     effective_age,
@@ -147,6 +150,8 @@ class Engine:
             return judge_stream(state, event, self._verdicts)
         if isinstance(event, StreamFrame):
             return judge_frame(state, event, self._verdicts, self.settings)
+        if isinstance(event, StreamText):
+            return self._overheard(state, event)
         if isinstance(event, Gift):
             return judge_gift(state, event, self._verdicts, self.settings)
         return self._message(state, event)
@@ -188,6 +193,30 @@ class Engine:
                 theirs = as_claimed(state, target, theirs)
             return self._verdicts.trigger(state, event, at, target, mine, theirs, trigger)
         return self._weigh(state, event, said, target, theirs)
+
+    def _overheard(self, state: State, event: StreamText) -> Decision:
+        """Words that nobody is known to have said, in the stream of a child or of one who may be."""
+        theirs = state.accounts.get(event.sender) or UNKNOWN
+        scan = self._scan(event.text)
+        if is_minor(theirs) is False or not scan.signals:
+            return self._quiet(event.id, None, event.sender)
+        signals, sender = pressing(state, event, scan.signals, self.settings), nobody(event.conversation)
+        if not signals:
+            signals, sender = pressed(state, event, scan.signals, self.settings), event.sender
+        if not signals:
+            return self._quiet(event.id, None, event.sender)
+        other = room_target(event.conversation)
+        room = state.rooms.get(event.conversation) or RoomState()
+        if not room.host:
+            state.rooms.put(event.conversation, structs.replace(room, host=event.sender))
+        said = _Said(
+            at=int(event.at.timestamp()), key=pair_key(sender, other), other=other, direct=False, opening=False,
+            view=scan.view, signals=signals, claims=NOTHING, read=None, listed=(),
+        )  # fmt: skip
+        message = as_message(event, sender)
+        if sender == event.sender:
+            return self._weigh(state, message, said, None, UNKNOWN)
+        return self._weigh(state, message, said, event.sender, theirs)
 
     def _weigh(
         self, state: State, event: Message, said: "_Said", target: str | None, theirs: Facts
