@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Literal
 
+from av.video.frame import VideoFrame
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -55,7 +56,8 @@ class Health(Struct, frozen=True, kw_only=True):
 
 class Watch:
     """Watches one URL. `taken` gets every packet as it comes, when that was (monotonic), and the stream second of one of the
-    leading track (None: of another), for a rolling buffer.
+    leading track (None: of another), for a rolling buffer; `looked` each frame that was looked at, its second and our clock
+    (epoch seconds) when it came.
 
     Raises:
         ValueError: a URL of a kind that is not watched.
@@ -70,10 +72,11 @@ class Watch:
         pace: Pace | None = None,
         limits: Limits | None = None,
         taken: Callable[[Source, Piece, float, float | None], None] | None = None,
+        looked: Callable[[VideoFrame, float, float], None] | None = None,
         give_up: float = GIVE_UP,
     ) -> None:
         self._paced = scheme_of(url) != "file"
-        self._url, self._seen, self._changed, self._taken = url, seen, changed, taken
+        self._url, self._seen, self._changed, self._taken, self._looked = url, seen, changed, taken, looked
         self._pace, self._limits, self._give_up = pace or Pace(), limits or Limits(), give_up
         self._stop = threading.Event()
         self._raised_until = 0.0
@@ -151,6 +154,8 @@ class Watch:
             return
         views = views_of(frame)
         now = time.monotonic()
+        if self._looked is not None:
+            self._looked(frame, round(second, 3), time.time() - (now - arrived))
         self._hashed = now
         self.health = replace(
             self.health, why="", second=second, looks=self.health.looks + 1, damaged=eye.damaged
