@@ -35,11 +35,12 @@ class RtmpServer:
 
 
 @contextmanager
-def rtmp_server(home: Path, more: str = "") -> Iterator[RtmpServer]:
-    """nginx with its RTMP module, its files in `home`; `more` goes into the application's block."""
+def rtmp_server(home: Path, more: str = "", *, rtmp: int = 0, http: int = 0) -> Iterator[RtmpServer]:
+    """nginx with its RTMP module, its files in `home`; `more` goes into the application's block. Ports are free ones, or
+    those given."""
     nginx = program("nginx", "nginx-light", "libnginx-mod-rtmp")
     module = present("usr/lib/nginx/modules/ngx_rtmp_module.so", "nginx-light", "libnginx-mod-rtmp")
-    rtmp, http = free_port(), free_port()
+    rtmp, http = rtmp or free_port(), http or free_port()
     home.mkdir(exist_ok=True)
     config = home / "nginx.conf"
     config.write_text(

@@ -191,9 +191,10 @@ def test_after_all_that_the_service_still_decides(service: Running) -> None:
 
 BEYOND = (
     "missing required field", '"no_hash"', '"bank"', '"unchecked"', '"two_events"', '"no_file"', '"bad_form"', "digits",
+    '"unwatchable"', '"no_control"',
 )  # fmt: skip
 """What no schema says of media: all of the event's fields or none, one hash at least, a hash of its kind's length, an
-agreement of the register, bytes that are a picture."""
+agreement of the register, bytes that are a picture; and of streams: an address that can be watched, or acted on."""
 
 
 @pytest.mark.parametrize("path", sorted(set(describe()["paths"]) - {"/openapi.json"}))

@@ -64,6 +64,7 @@ ROUTES = {
     ("GET", "/v1/explain/actor/a"): {"reviewer", "operator"},
     ("GET", "/v1/explain/target/k"): {"reviewer", "operator"},
     ("GET", "/v1/recent"): {"reviewer", "operator"},
+    ("GET", "/v1/streams"): {"platform", "reviewer", "operator"},
     ("GET", "/metrics"): {"operator"},
 }
 
@@ -84,6 +85,21 @@ def test_every_route_is_for_its_roles_only(service: Running) -> None:
                 assert answer.status_code == 401, (path, header)
                 assert answer.headers["www-authenticate"].startswith('Bearer realm="underwing"')
                 assert answer.json()["error"]["code"] == "unauthorized"
+
+
+STREAMS = {
+    ("POST", "/v1/streams"): ({"platform", "operator"}, 422),
+    ("GET", "/v1/streams/s1"): ({"platform", "reviewer", "operator"}, 404),
+    ("DELETE", "/v1/streams/s1"): ({"platform", "operator"}, 404),
+}
+
+
+@pytest.mark.parametrize("role", ["platform", "reviewer", "operator", None])
+def test_streams_are_begun_and_ended_by_platforms_and_seen_by_all(service: Running, role: str | None) -> None:
+    with service.client(role) as client:
+        for (method, path), (roles, status) in STREAMS.items():
+            answer = client.request(method, path, json={} if method == "POST" else None)
+            assert answer.status_code == (401 if role is None else status if role in roles else 403), path
 
 
 def test_a_key_works_and_ends_within_a_second_from_another_process(service: Running) -> None:

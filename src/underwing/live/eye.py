@@ -91,6 +91,11 @@ class Eye:
         return good
 
 
+def warm_up() -> None:
+    """Load the machine code of the hashes, so that the first stream does not wait for it."""
+    views_of(VideoFrame(64, 64, "gray"))
+
+
 def views_of(frame: VideoFrame) -> tuple[View, ...]:
     """A frame's hashes: in eight orientations, as it is and without its borders."""
     whole = picture_of(frame)

@@ -5,6 +5,8 @@ Pure but for the numbers it counts: whoever runs it brings the matcher's answer 
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Literal
 
 from msgspec import Struct
 
@@ -19,11 +21,14 @@ AGAIN_AFTER = 10.0
 
 
 class Watched(Struct, frozen=True, kw_only=True):
-    """A stream: its id, whose it is, and the conversation its viewers write in."""
+    """A stream: its id, whose it is, and the conversation its viewers write in. `run` tells the events of one watch from
+    those of another one of the same id."""
 
     id: str
     streamer: str
     conversation: str
+    kind: Literal["one", "many"] = "one"
+    run: int = 0
 
 
 class Guard:
@@ -31,6 +36,7 @@ class Guard:
 
     def __init__(self, stream: Watched) -> None:
         self.stream = stream
+        self._name = _short(stream.id)
         self._count = 0
         self._told: dict[tuple[str, str], float] = {}
         self._unseen = False
@@ -50,6 +56,10 @@ class Guard:
             self._unseen = False
             return [self._stream("seen", at)]
         return []
+
+    def seen_again(self, at: float, why: str) -> Event:
+        """It is seen again after a time too short to be told as unseen; `why` says what hindered, and for how long."""
+        return self._stream("seen", at, why[:500])
 
     def seen(self, sighting: Sighting, matches: Sequence[MediaMatch]) -> list[Event]:
         """What a frame says, given what it matched; nothing where there is nothing to say, or it was said just now."""
@@ -86,17 +96,23 @@ class Guard:
     def _stream(self, state: str, at: float, why: str = "") -> Stream:
         return Stream(
             id=self._id(), at=_time(at), conversation=self.stream.conversation, sender=self.stream.streamer,
-            state=state, why=why,  # type: ignore[arg-type]
+            kind=self.stream.kind, state=state, why=why,  # type: ignore[arg-type]
         )  # fmt: skip
 
     def _id(self) -> str:
         self._count += 1
-        return f"{self.stream.id[:48]}:{self._count}"
+        run = f"{self.stream.run}." if self.stream.run else ""
+        return f"{self._name}:{run}{self._count}"
 
 
 def worth_a_closer_look(decisions: Iterable[Decision]) -> bool:
     """Whether a stream is to be looked at more often after these decisions: anything that speaks for or against somebody."""
     return any(decision.level != "none" or decision.help or decision.reasons for decision in decisions)
+
+
+def _short(id: str) -> str:
+    """An id that leaves room for a number behind it; two long ones do not become one."""
+    return id if len(id) <= 44 else f"{id[:27]}~{sha256(id.encode()).hexdigest()[:16]}"
 
 
 def _time(at: float) -> datetime:

@@ -82,6 +82,7 @@ class Watch:
         self._raised_until = 0.0
         self._sampler, self._clock = Sampler(), clocks.StreamClock()
         self._hashed = 0.0
+        self._turned = self._begun = time.monotonic()
         self.health = Health()
 
     def stop(self) -> None:
@@ -97,11 +98,18 @@ class Watch:
         """Whether it looks more often."""
         return time.monotonic() < self._raised_until
 
+    @property
+    def quiet(self) -> float:
+        """Seconds since its thread last took a packet, or tried to. Opening and reading are bounded: far beyond these
+        bounds it hangs."""
+        return time.monotonic() - self._turned
+
     def run(self) -> None:
         """Watch until the stream ends, is given up, or `stop` is called."""
         self._hashed = time.monotonic()
         attempt, lost_at = 0, time.monotonic()
         while not self._stop.is_set():
+            self._turned = self._begun = time.monotonic()
             try:
                 with opened(self._url, self._limits) as source:
                     for second in self._read(source):
@@ -169,13 +177,16 @@ class Watch:
 
     def _note(self, second: float) -> None:
         health = self.health
-        quiet = time.monotonic() - self._hashed
+        self._turned = now = time.monotonic()
+        quiet = now - self._hashed
         state: State = "unseen" if quiet > UNSEEN_AFTER else "watching" if health.looks else "opening"
         why = f"no frame could be looked at for {quiet:.0f} s" if state == "unseen" else ""
         told = health.state != state
         self.health = replace(health, state=state, why=why, second=second, packets=health.packets + 1)
         if told:
             self._changed(self.health)
+        if state == "unseen" and now - self._begun > UNSEEN_AFTER:
+            raise SourceLost(f"{why}; opened anew")  # another codec, or a decoder that does not find back
 
     def _tell(self, state: State, why: str = "", lost: int | None = None) -> None:
         before = self.health

@@ -44,6 +44,7 @@ from underwing.server.people import load_flow, load_people
 from underwing.server.recent import recent
 from underwing.server.routes import DECISIONS, EVENTS, EXPLAIN, OPERATE, Route, Routes
 from underwing.server.settings import Settings
+from underwing.server.streams.routes import StreamRoutes
 from underwing.server.urllists import UrlLists
 from underwing.server.watch import PolicyWatch
 
@@ -87,6 +88,8 @@ class App:
         )
         self._media.lay(self._routes)
         self._lay_casebook()
+        self.streams = StreamRoutes(settings, self.metrics, lambda: self._ready)
+        self.streams.lay(self._routes)
         self.desk.behind = Behind(
             keys=keys, banks=self._media.desk, readiness=self._readiness,
             policy_problems=lambda: self._watch.errors if self._watch else {},
@@ -149,6 +152,7 @@ class App:
             self.desk.attach(people=load_people(settings, casework.home, self.desk.clock))
             self._attach_care(casework, ingest)
         self._events = Events(ingest, self.metrics, self._rates, settings, self._send)
+        self._keep(self.streams.start(ingest, self._media.desk, lambda: self._caring).run())
         if settings.url_lists:
             self._lists = lists = UrlLists(settings.url_lists)
             runner.engine.use_links(lists.current)
@@ -203,6 +207,7 @@ class App:
         self._stopping = True
         for task in list(self._tasks):
             task.cancel()
+        await self.streams.stop()
         if self._ingest is not None:
             await self._ingest.close()
         if self._caring is not None:
@@ -355,7 +360,9 @@ class App:
         details = {f"{kind}_problem": problem for kind, problem in errors.items()}
         if runner is not None:
             details |= msgspec.structs.asdict(runner.engine.versions)
-        details |= self._media.details() | (self._lists.details() if self._lists else {})
+        details |= (
+            self._media.details() | self.streams.details() | (self._lists.details() if self._lists else {})
+        )
         return Readiness(
             ready=store == "ok",
             packs="loading" if runner is None else "ok",

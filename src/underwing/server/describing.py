@@ -23,6 +23,7 @@ def problems(*statuses: int) -> dict[str, Any]:
         403: "The key's role does not allow this.",
         404: "There is no such thing.",
         408: "The body did not arrive in time.",
+        409: "Something else stands in its place.",
         413: "Too large.",
         415: "Not a content type taken here.",
         422: "An event, but not a valid one.",

@@ -72,6 +72,11 @@ class Evidence:
         except TimeoutError:
             return None
 
+    def case_of(self, event: str) -> int | None:
+        """The case that an event is in, None: in none."""
+        item = self._book.where(event)
+        return item.case if item is not None else None
+
     def _left(self) -> None:
         self._waiting -= 1
 

@@ -87,6 +87,8 @@ class Ingest:
         self._bulks: deque[_Bulk] = deque()
         self._closed = False
         self._last_single = 0.0
+        self.follow: Callable[[Sequence[tuple[Event, bytes, bool]]], None] = lambda _: None
+        """Told, in the thread, of each event that was decided on, its decision, and whether that had been given before."""
         self.store_ok = True
         self._thread = threading.Thread(target=self._run, name="underwing-ingest", daemon=True)
         self._thread.start()
@@ -206,6 +208,17 @@ class Ingest:
         else:
             self._answer([(job.future, job.outcomes)])
 
+    def _tell(self, events: list[Event], outcomes: list[Outcome]) -> None:
+        """Tell who follows what was decided; a decision is answered whatever becomes of that."""
+        try:
+            pairs = zip(events, outcomes, strict=True)
+            self.follow(
+                [(event, made.body, made.repeated) for event, made in pairs if isinstance(made, Answer)]
+            )
+        except Exception as error:
+            self._metrics.faults.labels("streams").inc()
+            note("streams_fault", logging.ERROR, error)
+
     def _decide(self, events: list[Event]) -> list[Outcome]:
         if not events:
             return []
@@ -213,6 +226,7 @@ class Ingest:
         outcomes = self._attempt(events, faults)
         if self._casework is not None:
             outcomes = self._record(self._casework, events, outcomes)
+        self._tell(events, outcomes)
         for error in faults[:1]:
             note("engine_fault", logging.ERROR, error, faults=len(faults), events=len(events))
         try:

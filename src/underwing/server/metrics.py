@@ -4,7 +4,8 @@ The names of sources of lists are those that the operator configured.
 """
 
 from collections import Counter as Tally
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -125,6 +126,32 @@ class Metrics:
         self.exchange_problem = Gauge(
             "underwing_exchanges_unusable", "1 while the sources cannot be asked at all.", registry=registry
         )
+
+        self._streams_now: Callable[[], Mapping[str, int]] = dict
+        self.streams = Gauge(
+            "underwing_streams",
+            "Live streams under watch, by what can be seen.",
+            ["state"],
+            registry=registry,
+        )
+        for state in ("opening", "watching", "unseen"):
+            self.streams.labels(state).set_function(partial(self._streams_in, state))
+        self.watcher_deaths = Gauge(
+            "underwing_stream_watcher_deaths", "Watcher processes that died or were ended.", registry=registry
+        )
+        self.stream_actions = Counter(
+            "underwing_stream_actions",
+            "Actions on streams, by outcome.",
+            ["action", "outcome"],
+            registry=registry,
+        )
+
+    def watch_streams(self, counts: Callable[[], Mapping[str, int]]) -> None:
+        """Tell from now on how many streams there are in each state."""
+        self._streams_now = counts
+
+    def _streams_in(self, state: str) -> int:
+        return self._streams_now().get(state, 0)
 
     def exchanges(self, numbers: Mapping[str, tuple[int, int]]) -> None:
         """How the configured sources do: (last success, failures) by name. Those that are gone are forgotten."""

@@ -12,6 +12,7 @@ from underwing.server.describing import ID, REF, answer, get, open_numbers, para
 from underwing.server.keys import ROLES
 from underwing.server.media.describe import TYPES, media_paths
 from underwing.server.media.describe_hma import hma_paths
+from underwing.server.streams.describe import STREAM_TYPES, stream_paths
 
 EXAMPLE = {
     "type": "message",
@@ -28,7 +29,8 @@ EXAMPLE = {
 def describe() -> dict[str, Any]:
     """The whole description as plain JSON types."""
     sent: Any = Union[tuple(kind for kind in get_args(Event) if kind is not Correction)]  # noqa: UP007
-    types = [sent, Decision, Explanation, Problem, Recent, Health, Readiness, *TYPES, *CASEBOOK_TYPES]
+    types = [sent, Decision, Explanation, Problem, Recent, Health, Readiness, *TYPES]
+    types += [*CASEBOOK_TYPES, *STREAM_TYPES]
     refs, components = msgspec.json.schema_components(types, ref_template=REF)
     components["Event"] = refs[0]
     for schema in components.values():
@@ -94,6 +96,7 @@ def describe() -> dict[str, Any]:
             **media_paths(),
             **hma_paths(),
             **casebook_paths(),
+            **stream_paths(),
             "/healthz": get(
                 "health", "The process answers.", {"200": answer("It does.", "Health")}, key=False
             ),

@@ -22,6 +22,7 @@ from underwing.server.casework import Casework, load_casework
 from underwing.server.keys import Keys
 from underwing.server.logs import flush, note, set_up
 from underwing.server.settings import Settings, SettingsError
+from underwing.server.streams.hooks.config import HookError
 from underwing.text import Meaning
 
 _CASEBOOK = (CasebookError, RegionError, SettingsError)
@@ -174,7 +175,7 @@ def serve(settings: Settings) -> int:
             service.run()
         finally:
             signal.signal(signal.SIGTERM, before)
-    except (PackError, PolicyError, StoreError, UrlListError, OSError, *_CASEBOOK) as error:
+    except (PackError, PolicyError, StoreError, UrlListError, HookError, OSError, *_CASEBOOK) as error:
         note("cannot_serve", logging.ERROR, problem=str(error))
         flush()
         return 2

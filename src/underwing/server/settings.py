@@ -9,6 +9,7 @@ from msgspec import Meta, Struct, ValidationError, convert, structs
 
 from underwing.casebook.vault.place import vault_beside
 from underwing.server.media.remote import prefixes_of
+from underwing.server.streams.guarded import hosts_of
 
 PREFIX = "UNDERWING_"
 _Positive = Annotated[int, Meta(ge=1)]
@@ -98,6 +99,19 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The classifier that scores pictures and videos (`open-nsfw`, or an own one as `module:name`); empty means none."""
     media_sources: str = ""
     """Prefixes of URLs (between blanks) that the HMA-compatible routes may fetch files from; empty means none."""
+    stream_hosts: str = ""
+    """Hosts (between blanks, `host`, `*.host` or `host:port`) whose streams may be watched, and that may be asked to act on
+    them; empty means none."""
+    stream_most: _Positive = 500
+    """Streams watched at the same time."""
+    stream_watchers: Annotated[int, Meta(ge=0, le=64)] = 0
+    """Processes that watch streams, many each; 0 means one for each core. They start when they are needed."""
+    stream_give_up: _Positive = 120
+    """Seconds that a stream which cannot be seen is tried again before its watch ends."""
+    stream_hooks: str = ""
+    """A TOML file of media servers whose hooks start and stop watches; empty means none."""
+    control_secret: str = ""
+    """The secret that signs what a stream's `webhook+https://` is told, at least 24 characters; empty: not signed."""
     casebook: str = ""
     """The casebook: a SQLite file or `postgresql://user:password@host/name`; empty means a file beside the database, `off`
     means none."""
@@ -170,6 +184,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         return Path(self.database).with_suffix(".context.db")
 
     @property
+    def streams_file(self) -> Path:
+        """Where the watches of streams are kept."""
+        return Path(self.database).with_suffix(".streams.db")
+
+    @property
     def context_key_file(self) -> Path:
         """Where the key of the context that waits is."""
         return (
@@ -211,6 +230,12 @@ class Settings(Struct, frozen=True, kw_only=True):
             prefixes_of(settings.media_sources)
         except ValueError as error:
             raise SettingsError(f"media_sources: {error}") from None
+        try:
+            hosts_of(settings.stream_hosts)
+        except ValueError as error:
+            raise SettingsError(f"stream_hosts: {error}") from None
+        if settings.control_secret and len(settings.control_secret) < 24:
+            raise SettingsError("control_secret: use at least 24 random characters, it signs what is told")
         if settings.page_webhook and len(settings.page_secret) < 24:
             raise SettingsError(
                 "page_secret: use at least 24 random characters, it signs what the webhook is told"

@@ -1,0 +1,174 @@
+"""The process that watches streams, many at a time, and may die of what it decodes: `python -m underwing.live.watcher`.
+
+Each stream has a thread. Orders come on the standard input, reports go to the standard output (`orders`); it says every
+second how each watch stands, and ends when its input does: when the service is gone, so are its watchers. What goes wrong
+in one watch is told and tried again, and harms no other.
+"""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import BinaryIO, Protocol
+
+from underwing.live.eye import warm_up
+from underwing.live.orders import (
+    HEAD,
+    Beat,
+    Begin,
+    Changed,
+    Closer,
+    End,
+    Order,
+    Part,
+    Pulse,
+    Ready,
+    Report,
+    Seal,
+    Seen,
+    cut,
+    decode_order,
+    framed,
+)
+from underwing.live.source import Piece, Source, patience
+from underwing.live.watch import Health, Watch
+
+BEAT_SECONDS = 1.0
+
+
+class Keeper(Protocol):
+    """Keeps the last seconds of one stream. `taken` is called in the watch's thread, `parts` in another."""
+
+    def taken(self, source: Source, piece: Piece, arrived: float) -> None:
+        """Take note of a packet as it comes."""
+        ...
+
+    def parts(self) -> Iterator[bytes]:
+        """What is kept now, as one file in pieces."""
+        ...
+
+
+def keeper_of(order: Begin) -> Keeper | None:
+    """What keeps the last seconds of a stream; None: nothing is kept."""
+    return None
+
+
+class _Watching:
+    """One watch, its thread and what keeps its last seconds."""
+
+    def __init__(self, order: Begin, send: "Sender") -> None:
+        self._number, self._send = order.watch, send
+        self.keeper = keeper_of(order)
+        self.watch = Watch(
+            order.url,
+            lambda sighting: send(Seen(order.watch, sighting)),
+            lambda health: send(Changed(order.watch, health)),
+            give_up=order.give_up,
+            taken=self.keeper.taken if self.keeper is not None else None,
+        )
+        self.ended = False
+        if order.closer > 0:
+            self.watch.raise_for(order.closer)
+        threading.Thread(target=self._run, name=order.stream, daemon=True).start()
+
+    def _run(self) -> None:
+        attempt = 0
+        while not self.ended:
+            try:
+                self.watch.run()
+                self.ended = True
+            except Exception as error:  # a mistake of ours, or of a decoder: told, and tried again
+                self._send(
+                    Changed(self._number, Health(state="unseen", why=f"failed: {type(error).__name__}"))
+                )
+                time.sleep(patience(attempt))
+                attempt += 1
+
+    def end(self) -> None:
+        self.ended = True
+        self.watch.stop()
+
+
+class Sender:
+    """Sends reports, from any thread."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out, self._turn = out, threading.Lock()
+
+    def __call__(self, report: Report) -> None:
+        """Send one. When nobody listens any longer, the process ends."""
+        with self._turn:
+            try:
+                self._out.write(framed(report))
+                self._out.flush()
+            except OSError:
+                os._exit(0)
+
+
+class Watcher:
+    """The watches of this process."""
+
+    def __init__(self, send: Sender) -> None:
+        self._send = send
+        self._watches: dict[int, _Watching] = {}
+
+    def obey(self, order: Order) -> None:
+        """Do what an order says; it never waits for a stream."""
+        if isinstance(order, Begin):
+            try:
+                self._watches[order.watch] = _Watching(order, self._send)
+            except ValueError as error:
+                self._send(Changed(order.watch, Health(state="ended", why=str(error))))
+            return
+        watching = self._watches.get(order.watch)
+        if isinstance(order, Seal):
+            threading.Thread(target=self._seal, args=(order, watching), daemon=True).start()
+        elif watching is not None and isinstance(order, Closer):
+            watching.watch.raise_for(order.seconds)
+        elif watching is not None and isinstance(order, End):
+            watching.end()
+            self._watches.pop(order.watch, None)
+
+    def beat(self) -> None:
+        """Say how each watch stands, for ever."""
+        while True:
+            for number in [number for number, one in list(self._watches.items()) if one.ended]:
+                self._watches.pop(number, None)
+            self._send(
+                Beat(
+                    {
+                        number: Pulse(one.watch.health, one.watch.quiet, one.watch.raised)
+                        for number, one in list(self._watches.items())
+                    }
+                )
+            )
+            time.sleep(BEAT_SECONDS)
+
+    def _seal(self, order: Seal, watching: _Watching | None) -> None:
+        if watching is None or watching.keeper is None:
+            self._send(Part(order.asked, problem="nothing is kept of this stream", last=True))
+            return
+        try:
+            for part in cut(watching.keeper.parts()):
+                self._send(Part(order.asked, part))
+            self._send(Part(order.asked, last=True))
+        except Exception as error:
+            self._send(Part(order.asked, problem=f"failed: {type(error).__name__}", last=True))
+
+
+def main() -> int:
+    """Work until the input ends."""
+    send = Sender(os.fdopen(os.dup(1), "wb"))
+    os.dup2(2, 1)  # what a decoder prints goes to the standard error
+    warm_up()
+    watcher = Watcher(send)
+    send(Ready())
+    threading.Thread(target=watcher.beat, daemon=True).start()
+    while len(head := sys.stdin.buffer.read(HEAD)) == HEAD:
+        watcher.obey(decode_order(sys.stdin.buffer.read(int.from_bytes(head))))
+    os._exit(0)  # a thread may hang in a decoder: nobody waits for it
+
+
+if __name__ == "__main__":
+    sys.exit(main())
