@@ -25,18 +25,28 @@ _SHORTEST = 1e-3
 """Seconds from one packet of a track to the next, where its publisher says less or nothing."""
 
 
-class Clip(Struct, frozen=True, kw_only=True):
-    """A file that plays. `began` and `ended` are our clock (epoch seconds) when its first and last packet came; `first` and
-    `last` the seconds of the stream that it shows; `lost` packets that fitted into no file."""
+class Times(Struct, frozen=True, kw_only=True):
+    """When a clip is of: `began` and `ended` are our clock (epoch seconds) when its first and last packet came, `first` and
+    `last` the seconds of the stream that it shows."""
 
-    data: bytes
     began: float
     ended: float
     first: float
     last: float
+
+
+class Clip(Times, frozen=True, kw_only=True):
+    """A file that plays; `lost` are packets that fitted into no file."""
+
+    data: bytes
     width: int = 0
     height: int = 0
     lost: int = 0
+
+    @property
+    def times(self) -> Times:
+        """When it is of."""
+        return Times(began=self.began, ended=self.ended, first=self.first, last=self.last)
 
     def hashes(self) -> MediaHashes:
         """SHA-256, SHA-1 and MD5 of its bytes, and what it is."""

@@ -70,7 +70,7 @@ class Recogniser(Protocol):
         ...
 
 
-class Words(Struct, frozen=True, kw_only=True):
+class Words(Struct, frozen=True, kw_only=True, tag="words"):
     """Words that were noticed at a second of the stream; `at` is our clock then (epoch seconds)."""
 
     source: Literal["screen", "speech"]
@@ -79,7 +79,7 @@ class Words(Struct, frozen=True, kw_only=True):
     at: float
 
 
-class Guess(Struct, frozen=True, kw_only=True):
+class Guess(Struct, frozen=True, kw_only=True, tag="guess"):
     """A classifier's score of the frame at a second of the stream."""
 
     score: MediaScore

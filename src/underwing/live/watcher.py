@@ -9,9 +9,11 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
+from msgspec.json import decode
+
+from underwing.live.attention import Attention, Senses
 from underwing.live.eye import warm_up
 from underwing.live.orders import (
     HEAD,
@@ -20,6 +22,7 @@ from underwing.live.orders import (
     Changed,
     Closer,
     End,
+    Noted,
     Order,
     Part,
     Pulse,
@@ -31,46 +34,42 @@ from underwing.live.orders import (
     decode_order,
     framed,
 )
+from underwing.live.plugins import Plan, load
+from underwing.live.rolling import Rolling
 from underwing.live.source import Piece, Source, patience
+from underwing.live.thinker import Thinker
 from underwing.live.watch import Health, Watch
 
 BEAT_SECONDS = 1.0
 
 
-class Keeper(Protocol):
-    """Keeps the last seconds of one stream. `taken` is called in the watch's thread, `parts` in another."""
-
-    def taken(self, source: Source, piece: Piece, arrived: float) -> None:
-        """Take note of a packet as it comes."""
-        ...
-
-    def parts(self) -> Iterator[bytes]:
-        """What is kept now, as one file in pieces."""
-        ...
-
-
-def keeper_of(order: Begin) -> Keeper | None:
-    """What keeps the last seconds of a stream; None: nothing is kept."""
-    return None
-
-
 class _Watching:
     """One watch, its thread and what keeps its last seconds."""
 
-    def __init__(self, order: Begin, send: "Sender") -> None:
+    def __init__(self, order: Begin, send: "Sender", senses: Senses, thinker: Thinker) -> None:
         self._number, self._send = order.watch, send
-        self.keeper = keeper_of(order)
+        self.kept = Rolling(order.keep) if order.keep is not None else None
+        self.attention = Attention(
+            senses if order.guarded else Senses(), thinker, lambda noticed: send(Noted(order.watch, noticed)),
+            raised=lambda: self.watch.raised,
+        )  # fmt: skip
         self.watch = Watch(
             order.url,
             lambda sighting: send(Seen(order.watch, sighting)),
             lambda health: send(Changed(order.watch, health)),
             give_up=order.give_up,
-            taken=self.keeper.taken if self.keeper is not None else None,
+            taken=self._taken,
+            looked=self.attention.looked,
         )
         self.ended = False
         if order.closer > 0:
             self.watch.raise_for(order.closer)
         threading.Thread(target=self._run, name=order.stream, daemon=True).start()
+
+    def _taken(self, source: Source, piece: Piece, arrived: float, second: float | None) -> None:
+        if self.kept is not None:
+            self.kept.take(source, piece, arrived, second)
+        self.attention.taken(source, piece, arrived, second)
 
     def _run(self) -> None:
         attempt = 0
@@ -109,15 +108,15 @@ class Sender:
 class Watcher:
     """The watches of this process."""
 
-    def __init__(self, send: Sender) -> None:
-        self._send = send
+    def __init__(self, send: Sender, senses: Senses) -> None:
+        self._send, self._senses, self._thinker = send, senses, Thinker()
         self._watches: dict[int, _Watching] = {}
 
     def obey(self, order: Order) -> None:
         """Do what an order says; it never waits for a stream."""
         if isinstance(order, Begin):
             try:
-                self._watches[order.watch] = _Watching(order, self._send)
+                self._watches[order.watch] = _Watching(order, self._send, self._senses, self._thinker)
             except ValueError as error:
                 self._send(Changed(order.watch, Health(state="ended", why=str(error))))
             return
@@ -146,13 +145,14 @@ class Watcher:
             time.sleep(BEAT_SECONDS)
 
     def _seal(self, order: Seal, watching: _Watching | None) -> None:
-        if watching is None or watching.keeper is None:
-            self._send(Part(order.asked, problem="nothing is kept of this stream", last=True))
-            return
         try:
-            for part in cut(watching.keeper.parts()):
-                self._send(Part(order.asked, part))
-            self._send(Part(order.asked, last=True))
+            clips = watching.kept.clips() if watching is not None and watching.kept is not None else []
+            for clip in clips:
+                self._send(Part(order.asked, clip.times))
+                for part in cut(clip.data):
+                    self._send(Part(order.asked, data=part))
+            problem = "" if clips else "nothing is kept of this stream"
+            self._send(Part(order.asked, last=True, problem=problem))
         except Exception as error:
             self._send(Part(order.asked, problem=f"failed: {type(error).__name__}", last=True))
 
@@ -162,7 +162,7 @@ def main() -> int:
     send = Sender(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)  # what a decoder prints goes to the standard error
     warm_up()
-    watcher = Watcher(send)
+    watcher = Watcher(send, load(decode(sys.argv[1], type=Plan) if len(sys.argv) > 1 else Plan()))
     send(Ready())
     threading.Thread(target=watcher.beat, daemon=True).start()
     while len(head := sys.stdin.buffer.read(HEAD)) == HEAD:
