@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from live_sounds import RATE, sounding, tone
 from media_clips import panned
 from underwing.live.clip import Clip
+from underwing.live.keeping import LastSeconds
 from underwing.live.rolling import STRETCH_BYTES, Keep, Rolling
 from underwing.live.source import Piece, Source, SourceLost, opened
 from underwing.live.stills import Stills
@@ -218,3 +219,15 @@ def test_frames_alone_are_kept_as_stills():
     assert clip.hashes().type == "video/x-matroska"
     kept.forget()
     assert kept.clips() == []
+
+
+def test_packets_are_kept_where_there_are_any_and_looks_where_not(film):
+    packets, looks = LastSeconds(Keep()), LastSeconds(Keep())
+    for kept, hooks in ((packets, {"taken": packets.taken}), (looks, {})):
+        watch = Watch(str(film), lambda _: None, lambda _: None, looked=kept.looked, **hooks)
+        watch.raise_for(1e6)
+        watch.run()
+    (all_of_it,), (stills,) = packets.clips(), looks.clips()
+    assert len(played(all_of_it)["video"]) == round(SECONDS * 15)
+    assert 20 <= len(played(stills)["video"]) <= 26
+    assert not played(stills)["audio"]

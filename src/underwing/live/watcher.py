@@ -11,10 +11,12 @@ import threading
 import time
 from typing import BinaryIO
 
+from av.video.frame import VideoFrame
 from msgspec.json import decode
 
 from underwing.live.attention import Attention, Senses
 from underwing.live.eye import warm_up
+from underwing.live.keeping import LastSeconds
 from underwing.live.orders import (
     HEAD,
     Beat,
@@ -35,7 +37,6 @@ from underwing.live.orders import (
     framed,
 )
 from underwing.live.plugins import Plan, load
-from underwing.live.rolling import Rolling
 from underwing.live.source import Piece, Source, patience
 from underwing.live.thinker import Thinker
 from underwing.live.watch import Health, Watch
@@ -48,7 +49,7 @@ class _Watching:
 
     def __init__(self, order: Begin, send: "Sender", senses: Senses, thinker: Thinker) -> None:
         self._number, self._send = order.watch, send
-        self.kept = Rolling(order.keep) if order.keep is not None else None
+        self.kept = LastSeconds(order.keep) if order.keep is not None else None
         self.attention = Attention(
             senses if order.guarded else Senses(), thinker, lambda noticed: send(Noted(order.watch, noticed)),
             raised=lambda: self.watch.raised,
@@ -59,7 +60,7 @@ class _Watching:
             lambda health: send(Changed(order.watch, health)),
             give_up=order.give_up,
             taken=self._taken,
-            looked=self.attention.looked,
+            looked=self._looked,
         )
         self.ended = False
         if order.closer > 0:
@@ -68,8 +69,13 @@ class _Watching:
 
     def _taken(self, source: Source, piece: Piece, arrived: float, second: float | None) -> None:
         if self.kept is not None:
-            self.kept.take(source, piece, arrived, second)
+            self.kept.taken(source, piece, arrived, second)
         self.attention.taken(source, piece, arrived, second)
+
+    def _looked(self, frame: VideoFrame, second: float, at: float) -> None:
+        if self.kept is not None:
+            self.kept.looked(frame, second, at)
+        self.attention.looked(frame, second, at)
 
     def _run(self) -> None:
         attempt = 0
