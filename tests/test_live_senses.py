@@ -1,5 +1,6 @@
 """Text on the screen, words that are spoken, and a classifier's guess: each plug-in, and all of them in one watch."""
 
+import json
 import threading
 import time
 from pathlib import Path
@@ -7,11 +8,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from classifier_stub import Brightness
 from live_sounds import RATE, sounding, tone
 from live_words import spoken, written
 from media_clips import panned
+from underwing.cli.app import app
 from underwing.live.attention import Attention, Intervals, Senses
 from underwing.live.rapid_ocr import RapidOcr
 from underwing.live.screen import Standing
@@ -228,3 +231,26 @@ def test_too_much_is_passed_over_and_the_urgent_goes_first():
     assert len(done) == 3
     assert thinker.passed_over == 4
     thinker.close()
+
+
+def test_the_command_reads_and_hears_and_says_where(film, tmp_path):
+    arguments = ["watch", str(film), "--banks", str(tmp_path / "none.db"), "--json", "--often"]
+    result = CliRunner().invoke(app, [*arguments, "--text", "rapidocr", "--words", "whisper"])
+    assert result.exit_code in (0, 1), result.output
+    decisions = [json.loads(line) for line in result.stdout.splitlines()]
+    reasons = [reason for decision in decisions for reason in decision["reasons"]]
+    sources = {reason["source"].partition(", ")[2].partition(" at ")[0] for reason in reasons}
+    assert sources == {"on the screen", "spoken"}
+    assert {decision["actor"] for decision in decisions} == {None}
+    assert any("threat" in reason["signal"] for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [(["--text", "nothing"], "there are: rapidocr"), (["--words", "no.such:thing"], "no module")],
+)
+def test_an_unknown_plug_in_is_told_in_one_line(option, said, tmp_path):
+    result = CliRunner().invoke(app, ["watch", "film.mp4", *option, "--banks", str(tmp_path / "none.db")])
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
+    assert "Traceback" not in result.output

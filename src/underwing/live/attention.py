@@ -57,10 +57,13 @@ class Attention:
         guarded: Callable[[], bool] = lambda: True,
         raised: Callable[[], bool] = lambda: False,
         intervals: Intervals | None = None,
+        patient: bool = False,
     ) -> None:
-        """`told` gets what was noticed, in the thinker's thread; `raised` says whether the stream is watched closely."""
+        """`told` gets what was noticed, in the thinker's thread; `raised` says whether the stream is watched closely;
+        `patient` waits for each job, as a file comes faster than it was streamed."""
+        self._patient = patient
         self._senses, self._thinker, self._told = senses, thinker, told
-        self._guarded, self._raised, self._intervals = guarded, raised, intervals or Intervals()
+        self._guarded, self.raised, self._intervals = guarded, raised, intervals or Intervals()
         self._standing = Standing()
         self._last: dict[str, float] = {}
         self._source: Source | None = None
@@ -105,7 +108,7 @@ class Attention:
                 self._ask("words", partial(self._hear, recogniser, speech, at))
 
     def _due(self, what: str, second: float, intervals: tuple[float, float]) -> bool:
-        every = intervals[self._raised()]
+        every = intervals[self.raised()]
         last = self._last.get(what)
         if every <= 0 or (last is not None and 0 <= second - last < every - 0.05):
             return False
@@ -113,8 +116,14 @@ class Attention:
         return True
 
     def _ask(self, what: str, job: Callable[[], None]) -> None:
-        if not self._thinker.ask((id(self), what), job, urgent=self._raised()):
+        if not self._thinker.ask((id(self), what), job, urgent=self.raised()):
             self._last.pop(what, None)  # the next one is asked again
+        elif self._patient:
+            self.finish(60)
+
+    def finish(self, seconds: float) -> bool:
+        """Wait for what is being read and heard; whether that was done in time."""
+        return self._thinker.wait(seconds)
 
     # -- jobs of the thinker -----------------------------------------------------------------------------
 

@@ -68,10 +68,17 @@ def _require(name: str, known: _Known) -> None:
     if name not in known and ":" not in name:
         raise ValueError(f"no {name!r}; there are: {', '.join(sorted(known))}, or an own one as module:name")
     for module in modules:
-        if find_spec(module) is None:
+        if not _is_here(module):
             if extra:
                 raise SenseMissingError(name, extra, f"no module {module}")
             raise ValueError(f"no {name!r}: there is no module {module!r}")
+
+
+def _is_here(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _made(name: str, known: _Known) -> Any:

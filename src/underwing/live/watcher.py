@@ -6,6 +6,7 @@ in one watch is told and tried again, and harms no other.
 """
 
 import os
+import resource
 import sys
 import threading
 import time
@@ -165,6 +166,7 @@ class Watcher:
 
 def main() -> int:
     """Work until the input ends."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # what is kept of streams goes into no dump on the disk
     send = Sender(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)  # what a decoder prints goes to the standard error
     warm_up()
