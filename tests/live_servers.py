@@ -3,7 +3,7 @@
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,10 +65,10 @@ def rtmp_server(home: Path, more: str = "", *, rtmp: int = 0, http: int = 0) -> 
 
 @contextmanager
 def publisher(
-    url: str, file: Path | None = None, *, seconds: int = 60, keyframes: int = 30
+    url: str, file: Path | None = None, *, seconds: int = 60, keyframes: int = 30, more: Sequence[str] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
     """FFmpeg's program sends a file in a loop, or a test pattern, in real time; a keyframe each `keyframes` frames of 30 a
-    second."""
+    second. `more` are options that win over the usual ones."""
     ffmpeg = program("ffmpeg", "ffmpeg")
     source = (
         ["-stream_loop", "-1", "-i", str(file)]
@@ -77,7 +77,7 @@ def publisher(
     )
     command = [
         ffmpeg, "-nostdin", "-loglevel", "error", "-re", *source, "-t", str(seconds), "-an", "-c:v", "libx264",
-        "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-g", str(keyframes), "-f", "flv", url,
+        "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-g", str(keyframes), *more, "-f", "flv", url,
     ]  # fmt: skip
     running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:

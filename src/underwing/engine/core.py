@@ -19,7 +19,7 @@ from underwing.engine.overheard import as_message, nobody, pressed, pressing
 from underwing.engine.people import as_claimed, note_speaker, pairs_of_others, target_of
 from underwing.engine.sides import calm, other_side, press, raised
 from underwing.engine.state import State
-from underwing.engine.streams import judge_frame, judge_gift, judge_stream
+from underwing.engine.streams import judge_frame, judge_gift, judge_stream, reads_again
 from underwing.engine.trigger import trigger_level
 from underwing.engine.verdict import Case, Verdicts
 from underwing.model import (
@@ -357,11 +357,8 @@ class Engine:
     def _read(
         self, state: State, event: Message, at: int, view: str, cued: bool, other: str, direct: bool
     ) -> tuple[Contribution | None] | None:
-        """Fold what the meaning layer makes of a message into the sender's pair.
-
-        None while there is no such layer or its gate is closed: it opens where the platform knows of a minor in the
-        conversation. Else what the message contributed, if that is worth telling.
-        """
+        """Fold what the meaning layer makes of a message into the sender's pair: what the message contributed, if that is
+        worth telling. None while there is no such layer or its gate is closed: it opens where a minor is known to be."""
         if self._meaning is None:
             return None
         sender, settings = event.sender, self.settings
@@ -380,7 +377,8 @@ class Engine:
         before = pair.reading if pair else None
         if before is not None and what in before.said:
             return (None,)
-        sense = self._meaning.read_again(view, sense)
+        if direct or sense.dull or reads_again(state, event.conversation, at, settings):
+            sense = self._meaning.read_again(view, sense)
         parties = Parties.of(mine, theirs, target or "", sender)
         names = pairs_of_others(state, event, sender, other, direct)
         others = [pair.reading for pair in map(state.pairs.get, names) if pair is not None and pair.reading]

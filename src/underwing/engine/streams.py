@@ -16,6 +16,7 @@ from underwing.risk import (
     Contribution,
     RoomState,
     Settings,
+    fold_read,
     fold_seen,
     guess_weight,
     is_minor,
@@ -51,6 +52,14 @@ def judge_stream(state: State, event: Stream, verdicts: Verdicts) -> Decision:
         event=event.id, level=LEVELS[level], actor=None, target=event.sender, stage=_UNSEEN, actions=actions,
         reasons=(reason,), versions=verdicts.versions, shadow=shadow, withheld=withheld,
     )  # fmt: skip
+
+
+def reads_again(state: State, conversation: str, at: int, settings: Settings) -> bool:
+    """Whether one more message of a room of many gets the second reading; it is counted then."""
+    room = fold_read(state.rooms.get(conversation), at, settings)
+    if room is not None:
+        state.rooms.put(conversation, room)
+    return room is not None
 
 
 def judge_frame(state: State, event: StreamFrame, verdicts: Verdicts, settings: Settings) -> Decision:

@@ -84,7 +84,7 @@ class Tracks:
         self.headers: list[bytes] = []
         self.lead, self.width, self.height, self.picture = 0, 0, 0, False
         for track in tracks:
-            with suppress(ValueError):  # a codec that the container does not take
+            with suppress(ValueError, av.error.FFmpegError):  # a codec that the container does not take
                 self._file.add_stream_from_template(track, opaque=True)
                 self._places[track.index] = len(self.headers)
                 self.headers.append((changed or {}).get(track.index) or track.codec_context.extradata or b"")

@@ -47,7 +47,7 @@ from underwing.live.watch import GIVE_UP, Health, Sighting
 SILENT = 15.0
 """Seconds without a beat after which a process counts as hanging; it sends one every second."""
 STUCK = 60.0
-"""Seconds after which a thread hangs: opening and reading are bounded by 10 and 8, a pause between tries by 15."""
+"""Seconds after which a thread hangs that its process could not begin anew (`watcher.HANGS`)."""
 STARTS_WITHIN = 120.0
 """Seconds; a first start compiles the machine code of the hashes."""
 CLIP_WITHIN = 60.0

@@ -12,7 +12,7 @@ from underwing.risk.pair import Cue, decayed, fold_pair, levels_of, with_reading
 from underwing.risk.reading import evidence_of, fold_reading
 from underwing.risk.settings import Settings
 from underwing.risk.states import ActorState, Contribution, PairState, Reading, RoomState, TargetState
-from underwing.risk.stream import fold_seen, guess_weight, pressed_by_words, recently_seen
+from underwing.risk.stream import fold_read, fold_seen, guess_weight, pressed_by_words, recently_seen
 from underwing.risk.target import fold_target
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "fold_claim",
     "fold_complaint",
     "fold_pair",
+    "fold_read",
     "fold_reading",
     "fold_seen",
     "fold_spread",

@@ -100,3 +100,5 @@ class RoomState(Struct, frozen=True, gc=False, array_like=True):
     speakers: tuple[tuple[str, int], ...] = ()
     host: str = ""
     seen: tuple[Contribution, ...] = ()
+    reads_until: float = 0.0
+    """Up to when (epoch seconds) its second readings are used up: how much of them a crowd may cost is bounded."""

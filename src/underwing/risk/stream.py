@@ -1,4 +1,4 @@
-"""The fold for what is seen in a live stream: gifts, and a classifier's guesses about frames.
+"""The fold for what is seen in a live stream: gifts, and a classifier's guesses about frames; and what its crowd may cost.
 
 It bends and never makes: what is seen counts only beside somebody who presses the streamer by words, in the same minutes.
 """
@@ -22,6 +22,14 @@ def guess_weight(score: float, settings: Settings) -> float:
 def fold_seen(room: RoomState, made: Contribution) -> RoomState:
     """The room with one more thing seen; the oldest goes."""
     return structs.replace(room, seen=(*room.seen, made)[-MAX_SEEN:])
+
+
+def fold_read(room: RoomState | None, at: int, settings: Settings) -> RoomState | None:
+    """The room after one more second reading at `at`; None where its readings are used up (a leaky bucket)."""
+    used = max(float(at), room.reads_until if room else 0.0)
+    if used - at > settings.room_read_saved:
+        return None
+    return structs.replace(room or RoomState(), reads_until=used + settings.room_read_each)
 
 
 def recently_seen(room: RoomState | None, at: int, settings: Settings) -> tuple[float, list[Contribution]]:
