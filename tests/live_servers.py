@@ -65,7 +65,13 @@ def rtmp_server(home: Path, more: str = "", *, rtmp: int = 0, http: int = 0) -> 
 
 @contextmanager
 def publisher(
-    url: str, file: Path | None = None, *, seconds: int = 60, keyframes: int = 30, more: Sequence[str] = ()
+    url: str,
+    file: Path | None = None,
+    *,
+    seconds: int = 60,
+    keyframes: int = 30,
+    form: str = "flv",
+    more: Sequence[str] = (),
 ) -> Iterator[subprocess.Popen[bytes]]:
     """FFmpeg's program sends a file in a loop, or a test pattern, in real time; a keyframe each `keyframes` frames of 30 a
     second. `more` are options that win over the usual ones."""
@@ -77,7 +83,7 @@ def publisher(
     )
     command = [
         ffmpeg, "-nostdin", "-loglevel", "error", "-re", *source, "-t", str(seconds), "-an", "-c:v", "libx264",
-        "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-g", str(keyframes), *more, "-f", "flv", url,
+        "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-g", str(keyframes), *more, "-f", form, url,
     ]  # fmt: skip
     running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:

@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +19,7 @@ import uvicorn
 from underwing.engine import Engine, Runner
 from underwing.server import App, Keys, Settings, create_app
 from underwing.server.logs import flush, set_up
+from underwing.server.settings import PREFIX
 
 TRIGGER = "underwing test phrase heron review"
 
@@ -82,6 +86,35 @@ def running(engine: Engine, directory: Path, **settings: Any) -> Iterator[Runnin
         finally:
             service.stop()
             set_up("info")
+
+
+@contextmanager
+def process(database: Path, log: Path, **settings: str) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+    """The service as a process of its own, ready, and its address."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(PREFIX)}
+    flags = [f"--{name}={value}" for name, value in settings.items()]
+    with log.open("wb") as stream:
+        made = subprocess.Popen(
+            [sys.executable, "-m", "underwing.server", "--port", "0", "--database", str(database), *flags],
+            stderr=stream,
+            env=environ,
+        )
+    try:
+        end = time.monotonic() + 60
+        while True:
+            lines = [
+                json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")
+            ]
+            events = {line["event"]: line for line in lines}
+            assert made.poll() is None, log.read_text()
+            if "ready" in events:
+                break
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        yield made, f"http://127.0.0.1:{events['listening']['port']}"
+    finally:
+        made.kill()
+        made.wait(10)
 
 
 def event(number: int | str, text: str = "hello", **more: Any) -> dict[str, Any]:

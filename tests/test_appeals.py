@@ -124,6 +124,40 @@ def test_a_merged_case_brings_its_deciders(house: House) -> None:
         house.appeals.take(house.filed(), "dora")
 
 
+def test_who_is_alone_may_look_again_later_and_it_is_said(house: House) -> None:
+    here = {"anna", "ben"}
+    house.appeals = Appeals(
+        house.book.database, house.book, lambda *record: house.log.append(record), clock=house.clock, able=lambda: here
+    )  # fmt: skip
+    house.closed()
+    id = house.filed()
+    grant = house.appeals.grant("a", event="m1")[1]
+    with pytest.raises(NotYou):
+        house.appeals.take(id, "anna")
+    assert house.appeals.independent(grant)
+    here.remove("ben")
+    assert not house.appeals.independent(grant)
+    with pytest.raises(AppealError, match="in 72 hours") as refused:
+        house.appeals.take(id, "anna")
+    assert (refused.value.key, refused.value.values) == ("too_soon", {"hours": 72})
+    house.clock.on(days=3)
+    house.appeals.take(id, "anna")
+    here.add("cleo")
+    with pytest.raises(NotYou):  # somebody else is there now
+        house.appeals.decide(id, "anna", "upheld", reason="r", answer="a")
+    house.appeals.release(id, "anna")
+    here.remove("cleo")
+    house.decided(id, "upheld", "anna")
+    appeal = house.appeals.get(id)
+    assert (appeal.alone, house.log[-1][3]["independent"]) == (True, False)
+    house.closed("m2", actor="b", target="k9")
+    other = house.filed("m2", account="b")
+    house.decided(other, "reversed", "dora")
+    assert (house.appeals.get(other).alone, house.log[-1][3]["independent"]) == (False, True)
+    sums = house.appeals.figures(0, house.appeals._now() + 1)
+    assert (sums.filed, sums.open, sums.alone) == (2, 0, 1)
+
+
 def test_ten_at_once_take_it_once(house: House) -> None:
     house.closed()
     id, taken = house.filed(), list[str]()

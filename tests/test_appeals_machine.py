@@ -20,28 +20,31 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS, st.frozensets(st.sampled_from(["anna", "ben"]), max_size=2))
+@given(STEPS, st.frozensets(st.sampled_from(["anna", "ben"]), max_size=2), st.none() | st.integers(95, 125))
 def test_whatever_is_tried_the_rules_hold(
-    steps: list[tuple[str, str, bool, bool]], deciders: frozenset[str]
+    steps: list[tuple[str, str, bool, bool]], deciders: frozenset[str], alone_from: int | None
 ) -> None:
     appeal, told = NEW, 0
     for at, (what, who, says_why, false) in enumerate(steps, 101):
         before = appeal
         try:
             if what == "take":
-                appeal = machine.take(appeal, who, deciders)
+                appeal = machine.take(appeal, who, deciders, at, alone_from)
             elif what == "release":
                 appeal = machine.release(appeal, who)
             else:
                 said = "because" if says_why else " "
                 appeal = machine.decide(
-                    appeal, who, deciders, what, reason=said, answer=said, at=at, match_false=false
-                )
+                    appeal, who, deciders, what, reason=said, answer=said, at=at, match_false=false,
+                    alone_from=alone_from,
+                )  # fmt: skip
                 told += 1
         except AppealError:
             assert appeal is before
-        assert appeal.holder not in deciders
-        assert appeal.decided_by not in deciders
+        alone = alone_from is not None and at >= alone_from
+        if appeal is not before:
+            assert alone or not {appeal.holder, appeal.decided_by} & deciders
+        assert appeal.alone == (appeal.decided_by in deciders)
         assert (appeal.state == "taken") == bool(appeal.holder)
         assert appeal.open == (appeal.decided is None) == (not appeal.decided_by) == (not appeal.answer)
         assert not appeal.match_false or appeal.state == "reversed"
@@ -51,8 +54,8 @@ def test_whatever_is_tried_the_rules_hold(
 
 def test_who_decided_first_may_not_even_take_it() -> None:
     with pytest.raises(NotYou):
-        machine.take(NEW, "anna", {"anna"})
-    taken = machine.take(NEW, "ben", {"anna"})
+        machine.take(NEW, "anna", {"anna"}, 101)
+    taken = machine.take(NEW, "ben", {"anna"}, 101)
     with pytest.raises(NotYou):  # since then ben has closed the case
         machine.decide(taken, "ben", {"anna", "ben"}, "upheld", reason="r", answer="a", at=101)
 
@@ -65,7 +68,7 @@ def test_who_decided_first_may_not_even_take_it() -> None:
     ],
 )  # fmt: skip
 def test_a_decision_needs_its_parts(more: dict[str, object], said: str) -> None:
-    taken = machine.take(NEW, "ben", set())
+    taken = machine.take(NEW, "ben", set(), 101)
     values = {"verdict": "reversed", "reason": "r", "answer": "a", "at": 101} | more
     with pytest.raises(AppealError, match=said):
         machine.decide(taken, "ben", set(), **values)  # type: ignore[arg-type]

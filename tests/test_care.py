@@ -15,7 +15,8 @@ from casebook_cases import NOW, Clock, put
 from test_care_likeness import pattern
 from underwing.casebook import times
 from underwing.casebook.care import Care, Limits, NotNow, load_limits, vault_case
-from underwing.casebook.care.care import FIRST_STEP
+from underwing.casebook.care.care import FIRST_STEP, LOST
+from underwing.casebook.care.exhibits import SEALING
 from underwing.casebook.cases import Case, Casebook, Priority
 from underwing.casebook.custody import Custody, Record, Signer, Verifier, verify
 from underwing.casebook.database import CasebookError, Database
@@ -25,6 +26,13 @@ from underwing.media.still import BLURS
 from underwing.model import MediaHashes, MediaMatch
 
 CSAM = MediaMatch(bank="list", entry="e1", label="csam", signal="pdq", distance=8)
+
+
+def png(seed: int) -> bytes:
+    """A pattern as a file."""
+    out = io.BytesIO()
+    pattern(seed).save(out, "PNG")
+    return out.getvalue()
 
 
 class Desk:
@@ -48,9 +56,7 @@ class Desk:
         self.database = database
 
     def put(self, seed: int, case: int = 1, event: str = "", matches: tuple[MediaMatch, ...] = ()) -> int:
-        out = io.BytesIO()
-        pattern(seed).save(out, "PNG")
-        data = out.getvalue()
+        data = png(seed)
         return self.care.keep(data, case, event or f"m{seed}", look(data), matches, by="platform").number
 
     def see(self, who: str, number: int, step: int = FIRST_STEP, reason: str = "") -> bytes:
@@ -91,6 +97,42 @@ def test_a_file_is_sealed_into_the_case_and_noted_once(desk: Desk) -> None:
     stored = desk.vault.index.get(exhibit.address)
     assert (stored.case, stored.sha256) == (vault_case(1), exhibit.sha256)
     assert desk.care.of_case("anna", 2)[1] == []
+
+
+def half(desk: Desk, seed: int, *, stored: bool) -> int:
+    """A file whose process died: noted, and in the vault or not."""
+    data = png(seed)
+    exhibit = desk.care.missing(1, f"m{seed}", look(data), by="platform", problem=SEALING)
+    if stored:
+        desk.vault.put(io.BytesIO(data), case=vault_case(1), by="platform")
+    return exhibit.number
+
+
+def test_what_a_process_that_died_was_sealing_is_kept_or_named(desk: Desk) -> None:
+    whole, there, gone = desk.put(1), half(desk, 2, stored=True), half(desk, 3, stored=False)
+    desk.clock.on(seconds=10)
+    late, now = half(desk, 4, stored=False), int(desk.clock())
+    assert [exhibit.number for exhibit in desk.care.mend(now - 1)] == [gone]
+    assert desk.care.mend(now - 1) == []
+    files = {standing.exhibit.number: standing.exhibit for standing in desk.care.of_case("anna", 1)[1]}
+    assert files[whole].address
+    assert desk.vault.index.get(files[there].address).sha256 == files[there].sha256
+    assert {n: files[n].problem for n in (whole, there, gone, late)} == {
+        whole: "", there: "", gone: LOST, late: SEALING,
+    }  # fmt: skip
+    assert desk.put(3) == gone
+    exhibit = desk.care.exhibits.get(gone)
+    assert exhibit is not None
+    assert (bool(exhibit.address), exhibit.problem) == (True, "")
+
+
+def test_a_file_that_is_named_as_lost_while_it_is_sealed_is_made_good(desk: Desk) -> None:
+    number = half(desk, 2, stored=False)
+    assert len(desk.care.mend(int(desk.clock()))) == 1
+    assert desk.put(2) == number
+    exhibit = desk.care.exhibits.get(number)
+    assert exhibit is not None
+    assert (bool(exhibit.address), exhibit.problem) == (True, "")
 
 
 def test_steps_are_those_of_the_stills() -> None:

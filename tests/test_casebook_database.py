@@ -1,7 +1,5 @@
 """The casebook's database: the same on SQLite and on PostgreSQL."""
 
-import os
-import random
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -11,7 +9,6 @@ import psycopg
 import pytest
 from sqlalchemy import insert, select, text, update
 
-from casebook_kills import Kills
 from postgres_server import Server
 from underwing.casebook import migrations
 from underwing.casebook.cases.tables import cases as cases_table
@@ -286,9 +283,3 @@ def test_a_server_that_was_away_is_found_again(postgres: Server) -> None:
         mark(db, "after")
         assert names(db) == ["after", "before"]
         db.close()
-
-
-def test_a_migration_that_is_killed_was_never_begun(casebook_address: str) -> None:
-    kills = Kills(casebook_address)
-    kills.kill(random.Random(os.getpid()), 3)
-    assert kills.rounds == 3

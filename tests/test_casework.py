@@ -10,25 +10,22 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from sqlalchemy import text
 from sqlalchemy.event import listen
 
 from postgres_server import Server
-from server_cases import event, ndjson
-from test_cases_model import check, size
-from test_server_kill import process
+from server_cases import event
+from test_cases_model import check
 from underwing.casebook.cases import Casebook, Priority
-from underwing.casebook.cases.tables import cases, items
 from underwing.casebook.context import ContextBuffer, load_key
 from underwing.casebook.errors import CasebookError
 from underwing.casebook.keys import KeyFile
 from underwing.engine import REVIEW_PHRASE, URGENT_PHRASE, Engine, Runner
 from underwing.model import decode_event
 from underwing.packs import Packs
-from underwing.policy import load_policy
-from underwing.server import Keys, Settings
+from underwing.policy import PolicyError, default_path, load_policy
+from underwing.server import Settings
 from underwing.server.casework import Casework, load_casework
 from underwing.server.logs import flush, set_up
 
@@ -138,6 +135,29 @@ def test_what_cannot_be_written_is_not_answered(tmp_path: Path, runner: Runner) 
     work.database.run(text("ALTER TABLE gone RENAME TO case_items"))
     assert feed(work, runner, line(2, REVIEW_PHRASE)) == []
     assert work.book.where("m2") is not None
+    work.close()
+
+
+def test_the_policy_narrows_what_waits(tmp_path: Path, runner: Runner) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(default_path().read_text("utf-8") + "\n[context]\ncount = 2\n")
+    work = load_casework(given(tmp_path), runner)
+    assert work
+    assert runner.engine.policy.context is None
+    runner.engine.use_policy(load_policy(path))
+    assert runner.engine.policy.version != load_policy().version
+    feed(work, runner, *(line(n) for n in range(4)), line(9, REVIEW_PHRASE))
+    (case,) = work.book.queue()
+    assert len(work.book.said(case.id)) == 2
+    path.write_text(default_path().read_text("utf-8") + "\n[context]\nhours = 0\n")
+    runner.engine.use_policy(load_policy(path))
+    feed(work, runner, line(20, sender="b", to="m"), line(21, REVIEW_PHRASE, sender="b", to="m"))
+    other = work.book.where("m21")
+    assert other
+    assert work.book.said(other.case) == []
+    path.write_text('version = "x"\n[context]\ncount = -1\n')
+    with pytest.raises(PolicyError, match="context"):
+        load_policy(path)
     work.close()
 
 
@@ -262,42 +282,3 @@ def test_killed_during_intake_nothing_stands_half(tmp_path: Path, casebook_addre
                 assert acts[0] == "opened"
                 last = [w for w in acts if w in ("took", "released", "closed", "reopened")]
                 assert case.state == {"took": "taken", "closed": "closed"}.get((last or [""])[-1], "open")
-
-
-def test_the_service_killed_at_any_moment_keeps_its_cases(tmp_path: Path) -> None:
-    chance, database = random.Random(7), tmp_path / "u.db"
-    with Keys(database) as keys:
-        token = keys.create("platform", "test")
-    headers = {"authorization": f"Bearer {token}", "content-type": "application/x-ndjson"}
-    answered: set[str] = set()
-    sent: list[bytes] = []
-    number = 0
-    for round in range(2):
-        with process(database, tmp_path / f"log{round}") as (service, url):
-            with httpx2.Client(base_url=url, headers=headers, timeout=30) as client:
-                end = time.monotonic() + 0.5 + chance.random()
-                while time.monotonic() < end:
-                    made = [
-                        line(n, REVIEW_PHRASE if n % 3 == 0 else CALM, f"a{n}", f"k{n}")
-                        for n in range(number, number + 4)
-                    ]
-                    number += 4
-                    sent += made
-                    answer = client.post("/v1/events", content=b"\n".join(made))
-                    answered |= {json.loads(one)["event"] for one in answer.text.splitlines()}
-            service.send_signal(signal.SIGKILL)
-            service.wait(10)
-        with Casebook(tmp_path / "u.casebook.db") as book:
-            for name in answered:
-                assert (book.where(name) is not None) == (int(name[1:]) % 3 == 0)
-    with (
-        process(database, tmp_path / "last") as (_, url),
-        httpx2.Client(base_url=url, headers=headers, timeout=60) as client,
-    ):
-        client.post("/v1/events", content=ndjson(*sent))
-    with Casebook(tmp_path / "u.casebook.db") as book:
-        count = size(book, cases)
-        assert size(book, items) == count == len(range(0, number, 3))
-        check(book._rows)
-    logs = b"".join(p.read_bytes() for p in tmp_path.glob("log*"))
-    assert b"question four" not in logs

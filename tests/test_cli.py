@@ -167,13 +167,20 @@ def test_demo_ends_on_a_console_with_living_cases_and_leaves_nothing(tmp_path: P
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)},
     )  # fmt: skip
     assert process.stdout
-    told = next((line for line in process.stdout if "The console" in line), "")
-    invited = re.search(r"http://127\.0\.0\.1:\d+/console/enter\?key=\S+", told)
-    assert invited, process.communicate(timeout=60)
-    with httpx2.Client(
-        base_url=invited[0].partition("/console")[0], timeout=60, follow_redirects=True
-    ) as browser:
-        assert browser.get(invited[0]).status_code == 200
+    links: dict[str, str] = {}
+    for line in process.stdout:
+        found = re.fullmatch(r" +(\w+), (\w+) +(http://127\.0\.0\.1:\d+/console/enter\?key=\S+)\n", line)
+        links |= {found[1]: found[3]} if found else {}
+        if "two people" in line:
+            break
+    assert len(links) == 6, process.communicate(timeout=60)
+
+    base = links["Merle"].partition("/console")[0]
+    with (
+        httpx2.Client(base_url=base, timeout=60, follow_redirects=True) as browser,
+        httpx2.Client(base_url=base, timeout=60, follow_redirects=True) as robin,
+    ):
+        assert browser.get(links["Merle"]).status_code == robin.get(links["Robin"]).status_code == 200
         queue = browser.get("/console/queue").text
         for priority in ("imminent", "extortion", "image", "early", "known"):
             assert f'class="badge {priority}"' in queue
@@ -183,6 +190,17 @@ def test_demo_ends_on_a_console_with_living_cases_and_leaves_nothing(tmp_path: P
         assert sum("/files/" in page for page in pages) == 2
         assert any("Robin" in browser.get(f"/console/cases/{number}").text for number in range(1, 12))
         assert "<svg" in browser.get("/console/insights").text
+        form = dict(re.findall(r'name="(csrf)" value="(\w+)"', robin.get("/console/queue").text))
+        page = robin.post("/console/queue/next", data=form)
+        number = str(page.url).rpartition("/")[2].partition("?")[0]
+        for field in ("version", "acted"):
+            form |= dict(re.findall(rf'name="({field})" value="(\d+)"', page.text)[:1])
+        robin.post(f"/console/cases/{number}/close", data={**form, "outcome": "no_harm", "reason": "a game"})
+        form = dict(re.findall(r'name="(csrf)" value="(\w+)"', browser.get("/console/requests").text))
+        asked = re.search(r"/console/requests/(\d+)/confirm", browser.get("/console/requests").text)
+        assert asked, "what takes two waits for the second"
+        assert browser.post(asked[0], data=form).status_code == 200
+        assert f'id="case-{number}"' in browser.get("/console/queue?show=closed").text
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err

@@ -321,6 +321,37 @@ def test_who_may_decide(service: Console) -> None:
         assert browser.get("/console/appeals/%00").status_code == 404
 
 
+def test_who_works_alone_may_look_again_later_and_it_is_said(service: Console) -> None:
+    people, event = service.app.desk.people, worst(service, "a", "k2")
+    case = service.book.where(event).case  # type: ignore[union-attr]
+    if service.book.case(case).state == "closed":  # type: ignore[union-attr]
+        service.book.reopen(case, "id-senior", "look again")
+    service.book.take(case, "id-senior")
+    before = {appeal.id for appeal in service.app.desk.appeals.queue()}
+    people.change("id-reviewer", "id-administrator", active=False)
+    made = token(service, "a", event, given={"measures": ["account_suspended"]})
+    with service.browser(None) as stranger:
+        assert "Only one person works here" in stranger.get(made["path"]).text
+        file(stranger, made["path"], "decision", "Please.")
+        assert "Nobody works here who had no part" in stranger.get(made["path"]).text
+    (id,) = {appeal.id for appeal in service.app.desk.appeals.queue()} - before
+    path = f"/console/appeals/{id}"
+    with service.browser("senior") as browser:
+        assert "You can take it from" in browser.get(path).text
+        refused = browser.send_form(f"{path}/take")
+        assert (refused.status_code, "in 72 hours" in refused.text) == (409, True)
+    service.clock.on(days=3)
+    with service.browser("senior") as browser:
+        assert browser.send_form(f"{path}/take").status_code == 303
+        done = browser.send_form(f"{path}/decide", verdict="upheld", reason="r", answer="It stands.")
+        assert done.status_code == 303
+        assert "Not independently reviewed" in browser.get("/console/appeals").text
+    with service.browser(None) as stranger:
+        assert "It was not independently reviewed" in stranger.get(made["path"]).text
+    assert status(service, id)["independent"] is False
+    people.change("id-reviewer", "id-administrator", active=True)
+
+
 def test_too_many_requests_are_refused_for_a_minute(service: Console) -> None:
     service.clock.on(minutes=2)
     with service.browser(None) as browser:

@@ -301,3 +301,14 @@ def test_what_changed_meanwhile_is_not_closed_by_the_second_person(filled: Conso
         filled.book.open("x", "a call", actor="a", target="k")
         assert other.send_form("/console/requests/1/confirm").status_code == 409
     assert case(filled.book).state == "taken"
+
+
+def test_a_refusal_is_in_the_readers_language_and_names_the_colleague(filled: Console) -> None:
+    book, shown = filled.book, case(filled.book)
+    book.note(1, "id-reviewer", "x")
+    book.take(2, "id-reviewer")
+    with filled.browser("senior", headers={"accept-language": "de"}) as client:
+        refused = client.act(shown, "reopen", why="x")
+        assert "Fall 1 ist nicht geschlossen." in words(refused.text)
+        merged = client.act(shown, "merge", other="2", why="x")
+        assert "Fall 2 ist bei Reviewer." in words(merged.text) or merged.status_code == 409

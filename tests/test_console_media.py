@@ -19,7 +19,11 @@ from console_cases import MEMBERS, Browser, Console, console
 from media_files import bomb
 from test_care_likeness import pattern
 from underwing.banks.matching import Matches
+from underwing.casebook.care.care import LOST
+from underwing.casebook.care.exhibits import SEALING, Exhibits
+from underwing.casebook.cases import Casebook
 from underwing.casebook.custody import Record
+from underwing.casebook.database import Database
 from underwing.engine import Engine
 from underwing.media.hashing import look
 from underwing.media.test_picture import drawn
@@ -59,6 +63,27 @@ def check(service: Console, data: bytes, number: str, **more: Any) -> dict[str, 
     assert answer.status_code == 200, answer.text
     made: dict[str, Any] = answer.json()
     return made
+
+
+def test_a_service_names_what_the_one_before_was_sealing_when_it_died(
+    module_engine: Engine, tmp_path: Path, casebook_database: Database
+) -> None:
+    book = Casebook(casebook_database)
+    case = book.open("anna", "seen by hand", actor="a").case
+    long_ago = 1_000
+    exhibit = Exhibits(casebook_database).note(
+        case, "", look(png(1)), (), at=long_ago, by="p", problem=SEALING
+    )
+    with console(module_engine, tmp_path, casebook_database) as service:
+        while (found := service.app.desk.care) is None or found.exhibits.unsettled(long_ago):
+            assert service.thread.is_alive()
+            time.sleep(0.02)
+        named = found.exhibits.get(exhibit.number)
+        while not any(act.what == "noted" and LOST in str(act.detail) for act in book.history(case)):
+            assert service.thread.is_alive()
+            time.sleep(0.02)
+    assert named is not None
+    assert (named.address, named.problem) == ("", LOST)
 
 
 def case_of(service: Console, event: str) -> int:

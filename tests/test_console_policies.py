@@ -4,16 +4,19 @@ import html
 import re
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from console_cases import Console, console, fill
+from underwing.casebook.custody import Custody, Signer
+from underwing.casebook.database import Database
 from underwing.casebook.people import Member
 from underwing.engine import Engine
 from underwing.packs import Packs
-from underwing.policy import PolicyError, default_path, load_policy
-from underwing.server.console.golive import put_in_force
+from underwing.policy import PolicyError, default_path, load_policy, parse_policy
+from underwing.server.golive import PUT, put_in_force, resume, stage
 
 SHIPPED = default_path().read_text("utf-8")
 SHADOW = """version = "quiet"
@@ -160,6 +163,45 @@ def test_a_bad_text_or_place_changes_nothing(tmp_path: Path) -> None:
     put_in_force(path, SHIPPED)
     put_in_force(path, SHADOW)
     assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("died", ["before the record", "before the file", "half written"])
+def test_a_policy_and_its_record_stand_together_or_not_at_all(tmp_path: Path, died: str) -> None:
+    path, database = tmp_path / "p.toml", Database(tmp_path / "casebook.db")
+    path.write_text(SHIPPED, "utf-8")
+    custody = Custody(database, Signer.made())
+    custody.append("acted", "ann", facts={"what": "hello"})
+    version = parse_policy(SHADOW.encode(), "new").version
+    with (
+        pytest.raises(KeyboardInterrupt) if died == "before the record" else nullcontext(),
+        database.transaction(),
+    ):
+        record = custody.append("acted", "ann", facts={"what": PUT, "version": version})
+        staged = stage(path, SHADOW, record.number)
+        if died == "before the record":
+            raise KeyboardInterrupt
+    if died == "half written":
+        staged.write_text(SHADOW[:40], "utf-8")
+    assert resume(path, custody) == ([version] if died == "before the file" else [])
+    assert path.read_text("utf-8") == (SHADOW if died == "before the file" else SHIPPED)
+    assert resume(path, custody) == []
+    old = {f"p.{load_policy().version}.toml"} if died == "before the file" else set()
+    assert {one.name for one in tmp_path.glob("*.toml*")} == {"p.toml", *old}
+    assert not list(tmp_path.glob(".p*"))
+    database.close()
+
+
+def test_a_record_of_something_else_puts_no_policy_in_force(tmp_path: Path) -> None:
+    path, database = tmp_path / "p.toml", Database(tmp_path / "casebook.db")
+    path.write_text(SHIPPED, "utf-8")
+    custody = Custody(database, Signer.made())
+    stage(path, SHADOW, custody.append("acted", "ann", facts={"what": PUT, "version": "another"}).number)
+    stage(path, SHADOW, custody.append("acted", "ann", facts={"what": "close"}).number)
+    stage(path, SHADOW, 99)
+    assert resume(path, custody) == []
+    assert path.read_text("utf-8") == SHIPPED
+    assert [one.name for one in tmp_path.iterdir() if "p.toml" in one.name] == ["p.toml"]
+    database.close()
 
 
 def test_packs_are_told_with_their_sources(service: Console) -> None:

@@ -1,11 +1,18 @@
 """The catalogues: every language says everything, every key that is used exists, none is unused."""
 
+import ast
+import importlib
+import pkgutil
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import underwing.casebook as casebook
 import underwing.server.console as package
+from underwing.casebook.errors import CasebookError
+from underwing.casebook.people import PeopleError
 from underwing.model import ACTIONS, GUESSED_STAGES, KNOWN_STAGES, STAGES, UNSEEN_STAGES
 from underwing.server.console.words import HOME, LANGUAGES, catalogue, say
 
@@ -68,6 +75,7 @@ def test_what_the_engine_says_has_words() -> None:
 
 def test_no_text_is_unused() -> None:
     keys, beginnings = used()
+    keys |= {key for _, key, _ in refusals()}
     unused = {
         key
         for key in catalogue("en")
@@ -85,3 +93,60 @@ def test_a_number_chooses_its_form(monkeypatch: pytest.MonkeyPatch) -> None:
     assert say("en", "x.n", count=3) == "3 many"
     with pytest.raises(KeyError):
         say("en", "x.nothing")
+
+
+CASEBOOK = Path(casebook.__file__).parent
+AT_THE_START = {
+    "private.py", "keys.py", "transit.py", "database.py", "vault/home.py", "vault/retention.py", "custody/signing.py",
+    "custody/checkpoints.py", "care/limits.py", "people/rules.py", "context/buffer.py", "context/keyfile.py",
+}  # fmt: skip
+"""Modules whose errors without a key only whoever runs the service meets: files of keys, rules and settings."""
+SPELLED = {"Refused": ("held", "kept_until"), "NotNow": ("not_shown",)}
+"""Errors that choose their key themselves."""
+
+
+def _family(root: type[CasebookError]) -> dict[str, type[CasebookError]]:
+    found = {root.__name__: root}
+    for one in root.__subclasses__():
+        found |= _family(one)
+    return found
+
+
+def refusals() -> Iterator[tuple[str, str, dict[str, object]]]:
+    """(where, the key of the catalogue, the values to fill in) of every error that the casebook makes."""
+    for module in pkgutil.walk_packages(casebook.__path__, "underwing.casebook."):
+        if ".migrations." not in module.name:
+            importlib.import_module(module.name)
+    errors = _family(CasebookError)
+    for path in sorted([*CASEBOOK.rglob("*.py"), *CODE.glob("*.py")]):
+        where = path.relative_to(CASEBOOK).as_posix() if path.is_relative_to(CASEBOOK) else path.name
+        if where.startswith(("backup/", "migrations/")):
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            kind = errors.get(getattr(node.func, "id", "") or getattr(node.func, "attr", ""))
+            if kind is None or (kind.__name__ in SPELLED and where.startswith("people/")):
+                continue
+            page = "people.error" if issubclass(kind, PeopleError) else "refused"
+            named = [arg.value for arg in node.args[1:2] if isinstance(arg, ast.Constant)] or [kind.key]
+            values = {str(word.arg): 1 for word in node.keywords}
+            if kind.__name__ in SPELLED:
+                named, values = list(SPELLED[kind.__name__]), {"count": 1, "until": "", "rule": ""}
+            if any(named) or where not in AT_THE_START:
+                yield from ((f"{where}:{node.lineno}", f"{page}.{key}", dict(values)) for key in named)
+
+
+def test_what_the_casebook_refuses_is_said_in_every_language() -> None:
+    wrong = []
+    for where, key, values in refusals():
+        for language in LANGUAGES:
+            try:
+                say(language, key, **values)
+            except KeyError as error:
+                wrong.append(f"{where}: {key}: {error}")
+    assert not wrong, "\n".join(wrong)
+    said = {key for _, key, _ in refusals()}
+    texts = {key.removesuffix(".one").removesuffix(".other") for key in catalogue("en")}
+    assert not {key for key in texts if key.startswith("refused.")} - said
+    assert len(said) > 60

@@ -1,12 +1,13 @@
 """A stream under watch: files, and a real RTMP server fed by a real publisher."""
 
+import signal
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from live_servers import publisher, rtmp_server
+from live_servers import free_port, publisher, rtmp_server
 from media_clips import clip, panned
 from underwing.live.sampling import Pace
 from underwing.live.source import Limits, Piece, SourceLost, opened, scheme_of
@@ -110,5 +111,25 @@ def test_a_real_stream_is_watched_lost_found_again_and_ended(tmp_path, film):
             assert eye.health.lost >= 1
             eye.stop()
             thread.join(15)
+    assert not thread.is_alive()
+    assert told.states[-1].state == "ended"
+
+
+def test_an_srt_stream_is_watched_lost_and_found_again(film):
+    told, port = Told(), free_port()
+    listening = f"srt://127.0.0.1:{port}?mode=listener"
+    eye = watch(f"srt://127.0.0.1:{port}", told, pace=Pace(calm=1.0), limits=Limits(open=3, read=3))
+    thread = threading.Thread(target=eye.run, daemon=True)
+    with publisher(listening, film, form="mpegts") as sending:
+        time.sleep(1)
+        thread.start()
+        told.until(lambda: len(told.seen) >= 3)
+        sending.send_signal(signal.SIGSTOP)  # it neither sends nor takes leave
+        told.until(lambda: told.states[-1].state == "unseen")
+    before = len(told.seen)
+    with publisher(listening, film, form="mpegts"):
+        told.until(lambda: len(told.seen) >= before + 2)
+        eye.stop()
+        thread.join(20)
     assert not thread.is_alive()
     assert told.states[-1].state == "ended"

@@ -30,7 +30,8 @@ def rig(casebook_database: Database) -> Rig:
         ("export", {}, True),
         ("give_role", {"role": "senior"}, True),
         ("give_role", {"role": "administrator"}, True),
-        ("give_role", {"role": "reviewer"}, False),
+        ("give_role", {"role": "reviewer"}, False),  # as long as nobody could be the second person
+        ("give_role", {"role": "auditor"}, False),
         ("reset", {"role": "senior"}, True),
         ("reset", {"role": "reviewer"}, False),
         ("change_policy", {}, True),
@@ -155,10 +156,11 @@ def test_what_takes_one_is_done_at_once(rig: Rig) -> None:
 
 
 def test_a_new_senior_is_nobody_until_two_agree(rig: Rig) -> None:
-    boss, sara = rig.add("boss", "administrator"), rig.add("sara", "senior")
+    boss = rig.add("boss", "administrator")
     plain, done = rig.people.take_on("anna", "Anna", "reviewer", boss.id, "")
     assert (plain.active, plain.role, done.state) == (True, "reviewer", "done")
     assert rig.people.invited(done.result) == plain
+    sara = rig.add("sara", "senior")
     new, asked = rig.people.take_on("theo", "Theo", "senior", boss.id, "we need a second senior")
     assert (new.active, asked.state, asked.result) == (False, "waiting", "")
     confirmed = rig.second.confirm(asked.id, sara.id)
@@ -181,9 +183,28 @@ def test_an_administrator_alone_becomes_nobody_else(rig: Rig) -> None:
         rig.second.confirm(asked.id, boss.id)
     done = rig.second.confirm(asked.id, theo.id)
     assert rig.people.invited(done.result) == sara
-    anna = rig.add("anna")
-    assert rig.people.invited(rig.people.ask_reset(anna.id, boss.id, "").result) == anna
+    anna, uwe = rig.add("anna"), rig.add("uwe", "auditor")
+    assert rig.people.ask_reset(anna.id, boss.id, "lost it").state == "waiting"
+    assert rig.people.invited(rig.people.ask_reset(uwe.id, boss.id, "").result) == uwe
     assert rig.people.give_role(boss.id, "senior", boss.id, "I want to see").state == "waiting"
+
+
+def test_an_administrator_cannot_make_a_reviewer_and_be_it(rig: Rig) -> None:
+    boss, sara = rig.add("boss", "administrator"), rig.add("sara", "senior")
+    new, asked = rig.people.take_on("rob", "Rob", "reviewer", boss.id, "a new colleague")
+    assert (new.active, asked.state, asked.result) == (False, "waiting", "")
+    done = rig.second.confirm(asked.id, sara.id)
+    assert rig.people.invited(done.result) == rig.people.member(new.id), "shown to who confirmed"
+    rig.people.revoke(new.id, boss.id)
+    opened = rig.people.reopen(new.id, boss.id, "back from leave")
+    assert opened is not None
+    assert rig.people.member(new.id).active is False  # type: ignore[union-attr]
+    rig.second.confirm(opened.id, sara.id)
+    back = rig.people.member(new.id)
+    assert (back.active, back.role) == (True, "reviewer")  # type: ignore[union-attr]
+    rig.people.revoke(sara.id, boss.id)
+    rig.people.revoke(new.id, boss.id)
+    assert rig.people.reopen(new.id, boss.id, "") is None, "nobody else is there"
 
 
 def test_an_operators_rules(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_evidence_is_bounded_and_small(messages: list[tuple[float, float, float,
     reading: Reading | None = None
     for what, (now, own, other, at) in enumerate(messages):
         reading, gain = fold_reading(
-            reading, (now, own, other), [], at, S, counts=True, worded=True, what=what
+            reading, (now, own, other), [], at, S, counts=True, worded=lambda: True, what=what
         )
         assert S.reading_floor <= reading.evidence <= S.reading_cap
         assert abs(gain) <= S.reading_cap - S.reading_floor
@@ -64,7 +64,7 @@ def test_evidence_fades(gap: int) -> None:
 
 
 def test_what_does_not_count_leaves_only_context() -> None:
-    reading, gain = fold_reading(None, (5.0, 1.0, -1.0), [], 10, S, counts=False, worded=True)
+    reading, gain = fold_reading(None, (5.0, 1.0, -1.0), [], 10, S, counts=False, worded=lambda: True)
     assert (gain, reading.evidence, reading.own, reading.other, reading.worded) == (0.0, 0.0, 1.0, -1.0, 0)
 
 
@@ -102,7 +102,7 @@ def test_the_gate_is_closed_where_no_minor_is_known(minor: bool | None) -> None:
 
 def test_the_layer_alone_never_reaches_review() -> None:
     layer = Fixed(5.0)
-    decisions = talk(Engine(load_packs(), load_policy(), meaning=layer), "zzz qqq vvv", minor=True)  # type: ignore[arg-type]
+    decisions = talk(Engine(load_packs(), load_policy(), meaning=layer), "zrrblt qwvvnk mxxrp", minor=True)  # type: ignore[arg-type]
     assert layer.asked == 8
     assert {d.level for d in decisions} <= {"none", "watch"}
 
@@ -146,7 +146,7 @@ def test_only_what_is_not_dull_is_read_again() -> None:
 def test_small_talk_takes_back_little(count: int) -> None:
     reading: Reading | None = None
     for now in [2.0, 2.0, *[-3.0] * count]:
-        reading, _ = fold_reading(reading, (now, 0.0, 0.0), [], 100, S, counts=True, worded=True)
+        reading, _ = fold_reading(reading, (now, 0.0, 0.0), [], 100, S, counts=True, worded=lambda: True)
     assert reading is not None
     assert reading.evidence >= 2 * S.reading_each - S.reading_back
 
@@ -154,12 +154,16 @@ def test_small_talk_takes_back_little(count: int) -> None:
 def test_a_known_minor_gathers_less() -> None:
     older, younger = None, None
     for _ in range(20):
-        older, _ = fold_reading(older, (2.0, 0.0, 0.0), [], 100, S, counts=True, worded=True)
-        younger, _ = fold_reading(younger, (2.0, 0.0, 0.0), [], 100, S, counts=True, worded=True, minor=True)
+        older, _ = fold_reading(older, (2.0, 0.0, 0.0), [], 100, S, counts=True, worded=lambda: True)
+        younger, _ = fold_reading(
+            younger, (2.0, 0.0, 0.0), [], 100, S, counts=True, worded=lambda: True, minor=True
+        )
     assert older is not None
     assert younger is not None
     assert older.evidence == S.reading_cap
     assert younger.evidence == round(S.reading_cap * S.reading_minor, 3)
-    older, back = fold_reading(older, (-3.0, 0.0, 0.0), [], 100, S, counts=True, worded=True)
-    younger, same = fold_reading(younger, (-3.0, 0.0, 0.0), [], 100, S, counts=True, worded=True, minor=True)
+    older, back = fold_reading(older, (-3.0, 0.0, 0.0), [], 100, S, counts=True, worded=lambda: True)
+    younger, same = fold_reading(
+        younger, (-3.0, 0.0, 0.0), [], 100, S, counts=True, worded=lambda: True, minor=True
+    )
     assert back == same == -S.reading_each

@@ -4,52 +4,19 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
 
-from server_cases import event, ndjson
+from server_cases import event, ndjson, process
 from underwing.engine import MemoryState
 from underwing.model import decode_event, encode
 from underwing.server import Keys, Settings
 from underwing.server.run import load_runner
-from underwing.server.settings import PREFIX
 
 ROUNDS = 4
-
-
-@contextmanager
-def process(database: Path, log: Path) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
-    """The service as a process of its own, ready, and its address."""
-    environ = {k: v for k, v in os.environ.items() if not k.startswith(PREFIX)}
-    with log.open("wb") as stream:
-        made = subprocess.Popen(
-            [sys.executable, "-m", "underwing.server", "--port", "0", "--database", str(database)],
-            stderr=stream,
-            env=environ,
-        )
-    try:
-        end = time.monotonic() + 60
-        while True:
-            lines = [
-                json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")
-            ]
-            events = {line["event"]: line for line in lines}
-            assert made.poll() is None, log.read_text()
-            if "ready" in events:
-                break
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        yield made, f"http://127.0.0.1:{events['listening']['port']}"
-    finally:
-        made.kill()
-        made.wait(10)
 
 
 class Sender(threading.Thread):

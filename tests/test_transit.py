@@ -1,4 +1,4 @@
-"""The key service: a strict server on loopback that speaks the transit API of OpenBao, and what is told when it does not."""
+"""The key service: a real OpenBao; and a server on loopback that refuses as a real one seldom does."""
 
 import base64
 import io
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from openbao import OpenBao, openbao
 from underwing.casebook.database import CasebookError, Database
 from underwing.casebook.keys import KeyRefused, new_key, unwrap, wrap
 from underwing.casebook.transit import KeysAway, Transit
@@ -131,6 +132,54 @@ def test_an_address_that_cannot_be_is_refused(address: str) -> None:
     with pytest.raises(CasebookError, match="address") as told:
         Transit(address, TOKEN)
     assert "u:p" not in str(told.value)
+
+
+@pytest.fixture(scope="module")
+def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    with openbao(tmp_path_factory.mktemp("bao")) as server:
+        yield server
+
+
+def test_openbao_opens_what_it_wrapped_for_its_context_and_after_a_rotation(bao: OpenBao) -> None:
+    keys, key = Transit(bao.where, bao.token), new_key()
+    wrapped = keys.wrap(key, b"case 1\0")
+    assert wrapped.startswith(b"vault:v1:")
+    assert base64.b64encode(key) not in wrapped
+    bao.ask("/transit/keys/underwing/rotate")
+    assert keys.unwrap(wrapped, b"case 1\0") == key
+    assert keys.wrap(key, b"case 1\0").startswith(b"vault:v2:")
+    last = wrapped[-5:-4]
+    for other, context in (
+        (wrapped, b"case 2"),
+        (wrapped[:-5] + (b"B" if last == b"A" else b"A") + wrapped[-4:], b"case 1\0"),
+        (wrapped.replace(b":v1:", b":v2:"), b"case 1\0"),
+        (b"no cipher text", b"case 1\0"),
+        (b"\xff", b"case 1\0"),
+    ):
+        with pytest.raises(KeyRefused):
+            keys.unwrap(other, context)
+
+
+def test_openbao_refuses_other_tokens_and_other_keys(bao: OpenBao) -> None:
+    with pytest.raises(KeysAway, match="403"):
+        Transit(bao.where, "another").wrap(b"k", b"c")
+    with pytest.raises(KeysAway, match="403"):
+        Transit(bao.where + "2", bao.token).wrap(b"k", b"c")
+
+
+def test_a_vault_over_openbao_that_is_sealed_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with openbao(tmp_path) as bao:
+        monkeypatch.setenv("BAO_TOKEN", bao.token)
+        database = Database(tmp_path / "casebook.db")
+        home = Home.make(tmp_path / "vault", database, key_file=bao.where)
+        address = home.vault.put(io.BytesIO(b"pattern"), case="c", by="ann").address
+        assert home.verify()[1] == []
+        bao.ask("/sys/seal")
+        with pytest.raises(KeysAway, match="503"):
+            list(home.vault.read(address, by="ann", looking="machine-read"))
+        database.close()
 
 
 def test_a_vault_over_a_key_service_and_back_to_a_file(service: Service, tmp_path: Path) -> None:

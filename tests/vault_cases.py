@@ -112,7 +112,7 @@ def seaweed(directory: Path) -> Iterator[dict[str, str]]:
     """
     config = directory / "s3.json"
     config.write_text(S3)
-    ports = _free_ports(8)
+    ports = free_ports(8)
     names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc",
              "s3.port", "s3.port.grpc")  # fmt: skip
     with (directory / "log").open("wb") as log:
@@ -170,7 +170,7 @@ def _wait_for_writes(options: dict[str, str]) -> None:
             time.sleep(0.5)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     try:
         for one in sockets:

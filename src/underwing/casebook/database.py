@@ -239,11 +239,15 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            raise CasebookError(f"{self.name}: {_said(error)}") from None
+            raise CasebookError(f"{self.name}: {_said(error)}", "database") from None
         except SQLAlchemyError as error:
-            raise CasebookError(f"{self.name}: {type(error).__name__}: {_line(str(error))}") from None
+            raise CasebookError(
+                f"{self.name}: {type(error).__name__}: {_line(str(error))}", "database"
+            ) from None
         except (UnicodeError, OverflowError) as error:
-            raise CasebookError(f"{self.name}: a value that cannot be written or read: {error}") from None
+            raise CasebookError(
+                f"{self.name}: a value that cannot be written or read: {error}", "database"
+            ) from None
 
     def _made(self, durability: str) -> Engine:
         if self.kind == "postgresql":

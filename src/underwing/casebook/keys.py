@@ -25,9 +25,13 @@ _HEAD = "underwing-key-1:"
 class KeyRefused(CasebookError):
     """A wrapped key that this key does not open: another key's, another purpose's, or changed."""
 
+    key = "tampered"
+
 
 class WrongKey(CasebookError):
     """The key-encryption key at hand is not the one that wrapped this; its id says which one is needed."""
+
+    key = "wrong_key"
 
 
 class Keys(Protocol):

@@ -33,6 +33,14 @@ class Window(Struct, frozen=True, forbid_unknown_fields=True):
     count: Annotated[int, Meta(ge=0, le=1_000)] = 50
     hours: Annotated[int, Meta(ge=0, le=720)] = 72
 
+    def within(self, other: "Window") -> "Window":
+        """What both allow."""
+        return Window(count=min(self.count, other.count), hours=min(self.hours, other.hours))
+
+
+WIDEST = Window(count=1_000, hours=720)
+"""What no window exceeds."""
+
 
 class Region(Struct, frozen=True, forbid_unknown_fields=True):
     """One region: its countries (ISO 3166), clocks, context, and where that comes from.

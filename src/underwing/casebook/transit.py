@@ -26,6 +26,8 @@ _LARGEST = 65_536
 class KeysAway(CasebookError):
     """The key service does not answer, or refuses to work for us; nothing is known of the key then."""
 
+    key = "keys_away"
+
 
 class Transit:
     """The port `Keys` over HTTP. `address` is `https://host:8200/v1/MOUNT/KEY`.

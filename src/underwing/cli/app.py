@@ -4,7 +4,9 @@ import typer
 
 from underwing import __version__
 from underwing.cli import bank_lists, banks, cases, data, demo, exchange, judge, media, scan, service, stores
-from underwing.cli.custody import custody
+from underwing.cli.appeals import appeals
+from underwing.cli.care import care
+from underwing.cli.custody import custody, custody_verify
 from underwing.cli.people import people
 from underwing.cli.vault import vault
 from underwing.cli.watch import watch
@@ -52,8 +54,11 @@ app.add_typer(data.keys, name="keys")
 app.add_typer(data.policy, name="policy")
 app.add_typer(cases.cases, name="cases")
 app.command()(cases.guide)
+app.add_typer(appeals, name="appeals")
+app.add_typer(care, name="care")
 app.add_typer(vault, name="vault")
 app.add_typer(custody, name="custody")
+app.command("verify")(custody_verify)
 app.add_typer(stores.casebook, name="casebook")
 app.command()(stores.backup)
 app.command()(stores.restore)

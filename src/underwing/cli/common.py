@@ -37,7 +37,7 @@ from underwing.engine import Engine, StoreError
 from underwing.evaluation import CorpusError
 from underwing.model import BadEvent, Decision
 from underwing.packs import PackError, load_packs
-from underwing.policy import PolicyError, load_policy
+from underwing.policy import PolicyError, load_policy, load_switches
 from underwing.text import Meaning
 
 out = Console()
@@ -100,7 +100,7 @@ def build_engine(
 ) -> Engine:
     """An engine with the shipped packs (and an operator's over them) and a policy (default: shipped)."""
     reader = Meaning.load(second=second) if meaning else None
-    return Engine(load_packs(packs), load_policy(policy), meaning=reader, **more)
+    return Engine(load_packs(packs), load_policy(policy), meaning=reader, switches=load_switches(), **more)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import typer
 from msgspec import UNSET, structs
 
 from underwing.cli.common import decision_lines, out, plain_errors, print_json
-from underwing.cli.demo_cases import furnish, team
+from underwing.cli.demo_cases import furnish, others, team
 from underwing.cli.demo_platform import Platform
 from underwing.cli.demo_stage import Stage, staged
 from underwing.evaluation import Conversation, read, to_events
@@ -44,8 +44,10 @@ def _shown(stage: Stage, pace: float, *, once: bool, json: bool) -> None:
     if not json:
         _tell("[dim]Starting …[/]")
     with stage.platform() as platform:
+        desk = stage.service.app.desk
+        robin, merle = team(desk)
         if not json:
-            _tell(f"\n[bold]Underwing is listening.[/] Watch along at {stage.invited()}")
+            _tell(f"\n[bold]Underwing is listening.[/] Watch along at {stage.invited(merle.who)}")
             _tell("[dim]All people and conversations are made up. Ctrl-C stops.[/]\n")
         counted = dict.fromkeys(("none", "watch", "review", "urgent"), 0)
         for event, decision in replay(platform, pace):
@@ -60,10 +62,13 @@ def _shown(stage: Stage, pace: float, *, once: bool, json: bool) -> None:
             _tell(f"\n[bold]{sum(counted.values())} events:[/] {told}")
         if once:
             return
-        desk = stage.service.app.desk
-        furnish(platform, desk, *team(desk))
+        furnish(platform, desk, robin, merle)
+        members = [merle.who, robin.who, *others(desk)]
     if not json:
-        _tell(f"\nThe console, with the cases of all this: {stage.invited()}   [dim]Ctrl-C stops.[/]")
+        _tell("\n[bold]The console, with the cases of all this.[/] Each link signs somebody in, once:")
+        for member in members:
+            _tell(f"  {f'{member.shown}, {member.role}':22} {stage.invited(member)}")
+        _tell("[dim]To be two people at once, open the second link in a private window. Ctrl-C stops.[/]")
     stage.wait()
 
 

@@ -66,7 +66,7 @@ class Colleague:
     """One of the people who work here."""
 
     def __init__(self, desk: Desk, who: Member) -> None:
-        self._desk, self._book, self._who = desk, desk.book, who
+        self._desk, self._book, self.who = desk, desk.book, who
 
     def waiting(self, events: Iterable[Event]) -> list[str]:
         """One event of each case that these events opened and that waits."""
@@ -79,34 +79,47 @@ class Colleague:
         """Take the case of an event or conversation, and write down what was seen; the case."""
         item = item_of(self._book, about)
         with self._book.database.transaction():
-            self._book.take(item.case, self._who.id)
-            self._book.note(item.case, self._who.id, note)
-            self._desk.audit(self._who, "take", f"case:{item.case}")
-            self._desk.audit(self._who, "note", f"case:{item.case}")
+            self._book.take(item.case, self.who.id)
+            self._book.note(item.case, self.who.id, note)
+            self._desk.audit(self.who, "take", f"case:{item.case}")
+            self._desk.audit(self.who, "note", f"case:{item.case}")
         return item.case
 
     def close(self, about: str, note: str, outcome: Outcome, reason: str) -> None:
         """Take the case of an event or conversation and close it."""
         case = self.hold(about, note)
         with self._book.database.transaction():
-            self._book.close(case, self._who.id, outcome, reason)
-            self._desk.audit(self._who, "close", f"case:{case}")
+            self._book.close(case, self.who.id, outcome, reason)
+            self._desk.audit(self.who, "close", f"case:{case}")
 
     def open_by_hand(self) -> None:
         """Open a case that no machine saw."""
         with self._book.database.transaction():
             made = self._book.open(
-                self._who.id, "A mother called: somebody from the drawing room asks her son for photos.",
+                self.who.id, "A mother called: somebody from the drawing room asks her son for photos.",
                 actor="demo:sketchbook", target="demo:inkwell", region="IE", priority=Priority.image,
             )  # fmt: skip
-            self._desk.audit(self._who, "open", f"case:{made.case}")
+            self._desk.audit(self.who, "open", f"case:{made.case}")
 
 
 def team(desk: Desk) -> tuple[Colleague, Colleague]:
     """Robin, a reviewer, and Merle, a senior reviewer: accounts that nobody has signed in with yet."""
-    roles: tuple[tuple[str, Role], ...] = (("Robin", "reviewer"), ("Merle", "senior"))
-    robin, merle = (Colleague(desk, desk.people.add(n.lower(), n, role, OPERATOR)[0]) for n, role in roles)
-    return robin, merle
+    return Colleague(desk, _member(desk, "Robin", "reviewer")), Colleague(
+        desk, _member(desk, "Merle", "senior")
+    )
+
+
+def others(desk: Desk) -> list[Member]:
+    """Somebody of each other role, and a second senior: what takes two can be tried."""
+    roles: tuple[tuple[str, Role], ...] = (
+        ("Swift", "senior"), ("Kestrel", "author"), ("Martin", "administrator"), ("Osprey", "auditor"),
+    )  # fmt: skip
+    return [_member(desk, name, role) for name, role in roles]
+
+
+def _member(desk: Desk, name: str, role: Role) -> Member:
+    made: Member = desk.people.add(name.lower(), name, role, OPERATOR)[0]
+    return made
 
 
 def _files(platform: Platform, desk: Desk) -> None:

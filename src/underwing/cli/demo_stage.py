@@ -8,8 +8,10 @@ from pathlib import Path
 
 import httpx2
 
+from underwing.casebook.people import Member
 from underwing.cli.demo_platform import Platform
 from underwing.server import Service, Settings
+from underwing.server.console.guests import DEMO
 
 
 class Stage:
@@ -27,9 +29,9 @@ class Stage:
         """Where it is reached."""
         return f"http://127.0.0.1:{self.service.port}"
 
-    def invited(self) -> str:
-        """The address of the console with a sign-in that works once."""
-        return self.address + self.service.app.welcome()
+    def invited(self, member: Member = DEMO) -> str:
+        """The address of the console with a sign-in as somebody that works once."""
+        return self.address + self.service.app.welcome(member)
 
     @contextmanager
     def platform(self) -> Iterator[Platform]:

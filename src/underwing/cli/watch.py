@@ -46,7 +46,12 @@ _Told = Sighting | Health | Noticed | Event | None
 
 
 def watch(
-    url: Annotated[str, typer.Argument(help="rtmp(s)://, http(s):// (HLS, MPEG-TS), srt:// or a file.")],
+    url: Annotated[
+        str,
+        typer.Argument(
+            help="rtmp(s)://, http(s):// (HLS, MPEG-TS), srt://, livekit+ws(s)://, whep+http(s):// or a file."
+        ),
+    ],
     stream: Annotated[str, typer.Option("--stream", help="The stream's id.")] = "stream",
     streamer: Annotated[str, typer.Option("--streamer", help="The account whose it is.")] = "streamer",
     conversation: Annotated[
@@ -64,7 +69,9 @@ def watch(
     control: Annotated[
         str,
         typer.Option(
-            "--control", help="Act on it: nginx-rtmp+http://…/control?app=A&name=N or webhook+https://…"
+            "--control",
+            help="Act on it: nginx-rtmp+http://…/control?app=A&name=N, livekit+https://…/room?participant=P, "
+            "mediamtx+http://…/path or webhook+https://…",
         ),
     ] = "",
     text: Annotated[

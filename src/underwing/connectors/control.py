@@ -1,7 +1,6 @@
-"""The door to a media server: an address says which kind it is, `carry_out` does what a decision asks for."""
+"""The door to a media server: `carry_out` does what a decision asks for, `take_back` undoes it where that can be done."""
 
 from typing import Protocol
-from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import httpx2
 from msgspec import Struct
@@ -23,9 +22,15 @@ class Control(Protocol):
 
     does: frozenset[str]
     """The actions it can do."""
+    undoes: frozenset[str]
+    """Those of them that it can take back."""
 
     def do(self, action: str, decision: Decision) -> None:
         """Do one of `does`. Raises `ControlError`."""
+        ...
+
+    def undo(self, action: str) -> None:
+        """Take back one of `undoes`. Raises `ControlError`."""
         ...
 
 
@@ -34,32 +39,6 @@ class Done(Struct, frozen=True):
 
     action: str
     problem: str = ""
-
-
-def control_at(address: str, secret: str = "") -> Control:
-    """The control of one stream by its address.
-
-    `nginx-rtmp+http://host:port/control?app=live&name=stream` or `webhook+https://host/path` (signed with `secret`).
-
-    Raises:
-        ControlError: an address of another kind, or one that lacks something; says what.
-    """
-    from underwing.connectors.nginx_rtmp import NginxRtmp
-    from underwing.connectors.webhook import Webhook
-
-    kind, found, _ = urlsplit(address).scheme.partition("+")
-    url = address[len(kind) + 1 :]
-    if not found or kind not in ("nginx-rtmp", "webhook") or urlsplit(url).scheme not in ("http", "https"):
-        raise ControlError(
-            "a control's address begins with nginx-rtmp+http:// or webhook+https:// (also +http:// on loopback)"
-        )
-    if kind == "webhook":
-        return Webhook(url, secret)
-    parts = urlsplit(url)
-    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-    if not query.get("app") or not query.get("name"):
-        raise ControlError("nginx-rtmp: name the application and the stream: …/control?app=live&name=stream")
-    return NginxRtmp(urlunsplit((*parts[:3], "", "")), query["app"], query["name"])
 
 
 def carry_out(control: Control, decision: Decision) -> list[Done]:
@@ -78,6 +57,17 @@ def carry_out(control: Control, decision: Decision) -> list[Done]:
         else:
             made.append(Done(action))
     return made
+
+
+def take_back(control: Control, action: str) -> Done:
+    """Undo an action that was done; what became of it."""
+    if action not in control.undoes:
+        return Done(action, "this media server cannot take it back; the platform has to")
+    try:
+        control.undo(action)
+    except ControlError as error:
+        return Done(action, str(error))
+    return Done(action)
 
 
 def asked(request: httpx2.Request) -> httpx2.Response:

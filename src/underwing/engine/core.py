@@ -16,7 +16,7 @@ from underwing.engine.keys import pair_key, room_target, short_hash
 from underwing.engine.links import LinkMatch, Links, listed_of
 from underwing.engine.media import judge_media
 from underwing.engine.overheard import as_message, nobody, pressed, pressing
-from underwing.engine.people import as_claimed, note_speaker, pairs_of_others, target_of
+from underwing.engine.people import as_claimed, note_speaker, readings_of_others, target_of
 from underwing.engine.sides import calm, other_side, press, raised
 from underwing.engine.state import State
 from underwing.engine.streams import judge_frame, judge_gift, judge_stream, reads_again
@@ -44,7 +44,7 @@ from underwing.model import (
 )
 from underwing.packs import Packs
 from underwing.policy import Facts as PolicyFacts
-from underwing.policy import Policy
+from underwing.policy import Policy, SwitchBook
 from underwing.risk import (
     Contribution,
     Cue,
@@ -97,15 +97,17 @@ class Engine:
         shadow: Policy | None = None,
         meaning: Meaning | None = None,
         links: Links | None = None,
+        switches: SwitchBook | None = None,
         observer: Callable[[str, PolicyFacts], None] | None = None,
     ) -> None:
         """`meaning` is the optional layer for phrasings that no pack has; None switches it off. `links` are lists of
-        addresses that messages are held against; None where there are none.
+        addresses that messages are held against; None where there are none. `switches` say what children's
+        streams have switched off: what happens all the same is told.
 
         `observer` is told the facts that each policy decision was taken on (a backtest collects them)."""
         self.packs, self.settings = packs, settings or Settings()
         self._observer, self._meaning = observer, meaning
-        self._links = links
+        self._links, self._switches = links, switches
         self._scan = packs.scanner.scan
         self.use_policy(policy, shadow)
 
@@ -153,7 +155,7 @@ class Engine:
         if isinstance(event, StreamText):
             return self._overheard(state, event)
         if isinstance(event, Gift):
-            return judge_gift(state, event, self._verdicts, self.settings)
+            return judge_gift(state, event, self._verdicts, self.settings, self._switches)
         return self._message(state, event)
 
     def _message(self, state: State, event: Message) -> Decision:
@@ -372,27 +374,24 @@ class Engine:
         sense = self._meaning.read(view)
         if sense.idle:
             return (None,)
-        key, what = pair_key(sender, other), short_hash(view) & 0xFFFF
+        key = f"{sender}\x1f{other}"
         pair = state.pairs.get(key)
-        before = pair.reading if pair else None
-        if before is not None and what in before.said:
+        before = pair.reading if pair is not None else None
+        if before is not None and sense.what in before.said:
             return (None,)
         if direct or sense.dull or reads_again(state, event.conversation, at, settings):
             sense = self._meaning.read_again(view, sense)
         parties = Parties.of(mine, theirs, target or "", sender)
-        names = pairs_of_others(state, event, sender, other, direct)
-        others = [pair.reading for pair in map(state.pairs.get, names) if pair is not None and pair.reading]
-        worded = cued or self.packs.scanner.telling_word(view) is not None
         reading, gain = fold_reading(
             before,
             (sense.now, sense.own, sense.other),
-            others,
+            readings_of_others(state, event, sender, other, direct),
             at,
             settings,
             counts=child_of(parties) != "actor" and not parties.kin,
-            worded=worded,
+            worded=lambda: cued or self.packs.scanner.telling_word(view) is not None,
             minor=parties.actor_proven and parties.actor_minor is True,
-            what=what,
+            what=sense.what,
         )
         made = None
         if gain >= settings.reading_tells:

@@ -5,7 +5,7 @@ from msgspec import structs
 from underwing.engine.keys import pair_key
 from underwing.engine.state import State
 from underwing.model import Media, Message
-from underwing.risk import Facts, RoomState, is_minor
+from underwing.risk import Facts, Reading, RoomState, is_minor
 from underwing.risk.context import UNKNOWN
 
 MAX_AUDIENCE = 16
@@ -64,3 +64,9 @@ def pairs_of_others(state: State, event: Message, sender: str, other: str, direc
     if direct:
         return [pair_key(other, sender)]
     return [pair_key(name, other) for name in other_speakers(state, event, sender)]
+
+
+def readings_of_others(state: State, event: Message, sender: str, other: str, direct: bool) -> list[Reading]:
+    """How the others' parts of a conversation read, of those who have one."""
+    found = map(state.pairs.get, pairs_of_others(state, event, sender, other, direct))
+    return [pair.reading for pair in found if pair is not None and pair.reading is not None]

@@ -12,10 +12,12 @@ from underwing.engine.overheard import pressers
 from underwing.engine.state import State
 from underwing.engine.verdict import LEVELS, Case, Verdicts, facts_of
 from underwing.model import GUESSED_STAGES, UNSEEN_STAGES, Decision, Gift, Level, Reason, Stream, StreamFrame
+from underwing.policy import SwitchBook
 from underwing.risk import (
     Contribution,
     RoomState,
     Settings,
+    effective_age,
     fold_read,
     fold_seen,
     guess_weight,
@@ -26,6 +28,7 @@ from underwing.risk.context import UNKNOWN
 
 (_GUESSED,) = GUESSED_STAGES
 (_UNSEEN,) = UNSEEN_STAGES
+_NO_SWITCHES = SwitchBook(())
 
 
 def judge_stream(state: State, event: Stream, verdicts: Verdicts) -> Decision:
@@ -87,16 +90,31 @@ def judge_frame(state: State, event: StreamFrame, verdicts: Verdicts, settings: 
     return _beside_words(state, event, event.sender, made, verdicts, settings)
 
 
-def judge_gift(state: State, event: Gift, verdicts: Verdicts, settings: Settings) -> Decision:
-    """A gift to a streamer who is, or may be, a child: it counts beside what is said."""
-    if is_minor(state.accounts.get(event.to) or UNKNOWN) is False:
+def judge_gift(
+    state: State, event: Gift, verdicts: Verdicts, settings: Settings, switches: SwitchBook | None
+) -> Decision:
+    """A gift to a streamer who is, or may be, a child: it counts beside what is said. Where its stream is to have no gifts,
+    that is told too, and nobody is blamed for it."""
+    theirs = state.accounts.get(event.to) or UNKNOWN
+    if is_minor(theirs) is False:
         return verdicts.quiet(event.id, event.sender, event.to)
     at = int(event.at.timestamp())
     made = Contribution(
         "stream.gift", "incentive", round(settings.stream_gift * 1000), at, event.id,
         source=f"a gift of {event.coins} coins",
     )  # fmt: skip
-    return _beside_words(state, event, event.to, made, verdicts, settings)
+    decision = _beside_words(state, event, event.to, made, verdicts, settings)
+    asked = (switches or _NO_SWITCHES).of(
+        age=effective_age(theirs), minor=is_minor(theirs), country=theirs.country or ""
+    )
+    if asked.gifts:
+        return decision
+    rule = asked.because["gifts"].rule
+    told = Reason(
+        signal="switch.gifts", stage="incentive", span=None, weight=0.0, at=iso(at), event=event.id,
+        source=f"switches {asked.version}, rule {rule}: this stream is to have gifts off",
+    )  # fmt: skip
+    return structs.replace(decision, reasons=(*decision.reasons, told))
 
 
 def _beside_words(

@@ -21,7 +21,10 @@ from msgspec import Struct
 
 from underwing.media.video_frames import DECODERS
 
-SCHEMES = ("rtmp", "rtmps", "http", "https", "srt", "file")
+READ = ("rtmp", "rtmps", "http", "https", "srt", "file")
+JOINED = ("livekit+ws", "livekit+wss", "whep+http", "whep+https")
+"""Schemes whose streams are read here, and those that are joined (`viewer`)."""
+SCHEMES = (*READ, *JOINED)
 _FORMATS = "flv,live_flv,hls,mpegts,mov,matroska,webm,h264,aac,mp3"
 _SOUNDS = "aac,mp3,opus,vorbis,pcm_s16le"
 _PROTOCOLS = {
@@ -130,11 +133,13 @@ def _through_program(url: str, limits: Limits) -> Iterator[Source]:
     program = shutil.which("ffmpeg")
     if program is None:
         raise SourceLost("srt:// needs the program ffmpeg; install Debian's package ffmpeg")
+    waits = ["-connect_timeout", f"{limits.open * 1e3:.0f}", "-timeout", f"{limits.read * 1e6:.0f}"]
     command = [
         program,
         "-nostdin",
         "-loglevel",
         "error",
+        *waits,
         "-i",
         url,
         "-c",

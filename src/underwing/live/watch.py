@@ -6,7 +6,8 @@ be seen, goes to two functions that the caller hands in, in that thread.
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from typing import Literal
 
 from av.video.frame import VideoFrame
@@ -17,11 +18,14 @@ from underwing.live import clock as clocks
 from underwing.live.eye import PROFILE, Eye, views_of
 from underwing.live.sampling import Pace, Sampler, look
 from underwing.live.source import Limits, Piece, Source, SourceLost, opened, patience, scheme_of
+from underwing.live.viewer import Viewer, is_joined, viewing, way_in
 from underwing.model.media import View
 
 State = Literal["opening", "watching", "unseen", "ended"]
 UNSEEN_AFTER = 30.0
 """Seconds without a look that gave a hash after which a stream counts as unseen: three looks at the calm pace."""
+_SLICE = 0.25
+"""Seconds after which a watch that rests between looks asks whether it was raised or stopped."""
 GIVE_UP = 120.0
 """Seconds that a lost stream is tried again before its watch ends, as unseen, unless someone ends it sooner."""
 
@@ -57,10 +61,10 @@ class Health(Struct, frozen=True, kw_only=True):
 class Watch:
     """Watches one URL. `taken` gets every packet as it comes, when that was (monotonic), and the stream second of one of the
     leading track (None: of another), for a rolling buffer; `looked` each frame that was looked at, its second and our clock
-    (epoch seconds) when it came.
+    (epoch seconds) when it came. Streams that are joined have no packets.
 
     Raises:
-        ValueError: a URL of a kind that is not watched.
+        ValueError: a URL of a kind that is not watched, or whose library or settings are missing.
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class Watch:
         self._sampler, self._clock = Sampler(), clocks.StreamClock()
         self._hashed = 0.0
         self._turned = self._begun = time.monotonic()
+        self._way_in = way_in(url, self._limits) if is_joined(url) else None
         self.health = Health()
 
     def stop(self) -> None:
@@ -111,8 +116,8 @@ class Watch:
         while not self._stop.is_set():
             self._turned = self._begun = time.monotonic()
             try:
-                with opened(self._url, self._limits) as source:
-                    for second in self._read(source):
+                with closing(self._seconds()) as seconds:
+                    for second in seconds:
                         attempt, lost_at = 0, time.monotonic()
                         if self._stop.is_set():
                             return self._tell("ended")
@@ -131,6 +136,15 @@ class Watch:
         """Whether the end of the bytes is the end of the stream: of files and playlists; a server's connection may break."""
         return not self._url.lower().startswith(("rtmp", "srt"))
 
+    def _seconds(self) -> Generator[float, None, None]:
+        """The stream's second after each packet, or after each look at a stream that is joined."""
+        if self._way_in is not None:
+            with viewing(self._way_in, self._limits) as viewer:
+                yield from self._view(viewer)
+            return
+        with opened(self._url, self._limits) as source:
+            yield from self._read(source)
+
     def _read(self, source: Source) -> Iterator[float]:
         eye = Eye(source.video, self._limits.pixels) if source.video is not None else None
         for piece in source.pieces():
@@ -143,6 +157,20 @@ class Watch:
                 self._taken(source, piece, arrived, second)
             if eye is not None and piece.packet.stream is source.video and second is not None:
                 self._look(eye, piece, second, arrived)
+            yield self._clock.last
+
+    def _view(self, viewer: Viewer) -> Iterator[float]:
+        looked = -1e9
+        while not self._stop.is_set():
+            raised = self.raised
+            due = looked + (self._pace.raised if raised else self._pace.calm) - time.monotonic()
+            if due > 0:
+                viewer.rest(min(due, _SLICE))
+                continue
+            looked = time.monotonic()
+            for shown in viewer.look(stay=raised):
+                self._clock, second = clocks.tell(self._clock, None, shown.arrived)
+                self._saw(shown.frame, second, shown.arrived, raised)
             yield self._clock.last
 
     def _look(self, eye: Eye, piece: Piece, second: float, arrived: float) -> None:
@@ -158,15 +186,17 @@ class Watch:
         else:
             eye.pass_by(piece)
             frame = None
-        if frame is None:
-            return
+        if frame is not None:
+            self._saw(frame, second, arrived, raised, eye.damaged)
+
+    def _saw(self, frame: VideoFrame, second: float, arrived: float, raised: bool, damaged: int = 0) -> None:
         views = views_of(frame)
         now = time.monotonic()
         if self._looked is not None:
             self._looked(frame, round(second, 3), time.time() - (now - arrived))
         self._hashed = now
         self.health = replace(
-            self.health, why="", second=second, looks=self.health.looks + 1, damaged=eye.damaged
+            self.health, why="", second=second, looks=self.health.looks + 1, damaged=damaged
         )
         self._seen(
             Sighting(

@@ -10,13 +10,15 @@ from underwing.policy.errors import PolicyError
 from underwing.policy.facts import VARIABLES, Facts, Variable
 from underwing.policy.file import PolicyFile
 from underwing.policy.loader import default_path, load_policy, parse_policy
-from underwing.policy.policy import Policy, Quota, Rule
+from underwing.policy.policy import ContextLimit, Policy, Quota, Rule
 from underwing.policy.quotas import Quotas, QuotaState
+from underwing.policy.switches import SwitchBook, Switches, load_switches
 
 __all__ = [
     "VARIABLES",
     "Change",
     "Comparison",
+    "ContextLimit",
     "Facts",
     "Policy",
     "PolicyError",
@@ -25,9 +27,12 @@ __all__ = [
     "QuotaState",
     "Quotas",
     "Rule",
+    "SwitchBook",
+    "Switches",
     "Variable",
     "compare",
     "default_path",
     "load_policy",
+    "load_switches",
     "parse_policy",
 ]

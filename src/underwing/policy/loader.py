@@ -16,7 +16,7 @@ from underwing.policy.check import check
 from underwing.policy.errors import PolicyError
 from underwing.policy.facts import SURFACES
 from underwing.policy.literals import country_mistake
-from underwing.policy.policy import Policy, Quota, Rule
+from underwing.policy.policy import ContextLimit, Policy, Quota, Rule
 
 _WINDOW = re.compile(r"^([1-9]\d{0,5})([smhd])$")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
@@ -39,6 +39,7 @@ class _QuotaFile(msgspec.Struct, forbid_unknown_fields=True):
 
 class _PolicyFile(msgspec.Struct, forbid_unknown_fields=True):
     version: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | int
+    context: ContextLimit | None = None
     quotas: dict[str, Any] = {}
     rule: list[dict[str, Any]] = []
 
@@ -75,7 +76,9 @@ def parse_policy(data: bytes, source: str) -> Policy:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PolicyError(f"{source}: is not valid TOML: {error}") from None
     except msgspec.ValidationError as error:
-        raise PolicyError(f"{source}: {error}; a policy has version, [quotas] and [[rule]]") from None
+        raise PolicyError(
+            f"{source}: {error}; a policy has version, [context], [quotas] and [[rule]]"
+        ) from None
     try:
         quotas = {action: _quota(action, value) for action, value in file.quotas.items()}
         compiled, warnings = _rules(file.rule)
@@ -83,18 +86,19 @@ def parse_policy(data: bytes, source: str) -> Policy:
         raise PolicyError(f"{source}: {error}") from None
     rules = [rule for rule, _ in compiled]
     return Policy(
-        version=_digest(str(file.version), quotas, rules),
+        version=_digest(str(file.version), quotas, rules, file.context),
         label=str(file.version),
         source=source,
         rules=compiled,
         quotas=quotas,
         warnings=warnings,
+        context=file.context,
     )
 
 
-def _digest(label: str, quotas: dict[str, Quota], rules: list[Rule]) -> str:
-    content = msgspec.json.encode((label, dict(sorted(quotas.items())), rules))
-    return hashlib.sha256(content).hexdigest()[:16]
+def _digest(label: str, quotas: dict[str, Quota], rules: list[Rule], context: ContextLimit | None) -> str:
+    content = (label, dict(sorted(quotas.items())), rules, *([] if context is None else [context]))
+    return hashlib.sha256(msgspec.json.encode(content)).hexdigest()[:16]
 
 
 def _rules(raw: list[dict[str, Any]]) -> tuple[list[tuple[Rule, Program]], list[str]]:

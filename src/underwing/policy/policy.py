@@ -4,10 +4,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from cel import Context, Program
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from underwing.policy.facts import VARIABLES, Facts
 
@@ -44,6 +44,14 @@ class Verdict(NamedTuple):
     read: frozenset[str] = frozenset()
 
 
+class ContextLimit(Struct, frozen=True, forbid_unknown_fields=True):
+    """How much of each conversation may wait to be sealed into a case, wherever it is: the last `count` messages, at most
+    `hours` old. A region's own window may be narrower still. 0: nothing waits."""
+
+    count: Annotated[int, Meta(ge=0, le=1_000)] = 1_000
+    hours: Annotated[int, Meta(ge=0, le=720)] = 720
+
+
 class Policy:
     """Checked and compiled rules; build one with `load_policy`.
 
@@ -54,6 +62,7 @@ class Policy:
         rules: the rules in the order of the file.
         quotas: action to its quota; an action without one is not limited.
         warnings: doubts that do not stop it from being used, such as a rule that can never fire.
+        context: how much context may wait; None: as the regions say.
     """
 
     def __init__(
@@ -65,6 +74,7 @@ class Policy:
         rules: Sequence[tuple[Rule, Program]],
         quotas: Mapping[str, Quota],
         warnings: Sequence[str] = (),
+        context: ContextLimit | None = None,
     ) -> None:
         self.version = version
         self.label = label
@@ -72,6 +82,7 @@ class Policy:
         self.rules = tuple(rule for rule, _ in rules)
         self.quotas = dict(quotas)
         self.warnings = tuple(warnings)
+        self.context = context
         self._rules = tuple(rules)
         self._names = sorted({name for _, program in rules for name in program.variables()})
         self._expiries = sorted({rule.expires for rule in self.rules if rule.expires is not None})

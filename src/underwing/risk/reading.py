@@ -6,7 +6,7 @@
 A bounded sequential sum (Page, 1954) of log-likelihood ratios in nats. It holds a few numbers and no text.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import exp
 
 from underwing.risk.settings import Settings
@@ -31,40 +31,47 @@ def fold_reading(
     settings: Settings,
     *,
     counts: bool,
-    worded: bool,
+    worded: Callable[[], bool],
     minor: bool = False,
     what: int = -1,
 ) -> tuple[Reading, float]:
     """Add one message; `senses` are its (now, own, other), `others` the readings of the other speakers.
 
     `counts` says whether it may count against its sender, who is a known `minor` or not; `worded` whether a pack knew
-    a word of it.
+    a word of it (asked only where that matters).
     `what` is a 16-bit hash of the message (-1 for none): one of the last few said again says nothing new.
     Returns the new reading and what the message added to the evidence.
     """
-    if reading is not None and what in reading.said:
-        return reading, 0.0
     before = reading or Reading(at=at)
+    if what in before.said:
+        return before, 0.0
     now, own, other = senses
     ratio = now
     if before.weight:
         ratio += before.own / before.weight
-    heard = [r.other / r.weight for r in others if r.weight]
-    if heard:
-        ratio += sum(heard) / len(heard)
-    old = evidence_of(reading, at, settings)
-    evidence = old
-    peak = before.peak * exp(-max(0, at - before.at) / settings.slow_tau)
+    heard, many = 0.0, 0
+    for one in others:
+        if one.weight:
+            heard += one.other / one.weight
+            many += 1
+    if many:
+        ratio += heard / many
+    faded = exp((before.at - at) / settings.slow_tau) if at > before.at else 1.0
+    old = evidence = before.evidence * faded
+    peak = before.peak * faded
+    known = before.worded
     if counts:
         each, cap = settings.reading_each, settings.reading_cap
         step = min(each, max(-each, ratio + settings.reading_offset))
         if minor:
             cap *= settings.reading_minor
             step *= settings.reading_minor if step > 0 else 1.0
-        floor = (
-            max(settings.reading_floor, peak - settings.reading_back) if peak > 0 else settings.reading_floor
-        )
+        floor = settings.reading_floor
+        if peak > 0:
+            floor = max(floor, peak - settings.reading_back)
         evidence = min(cap, max(floor, old + step))
+        if ratio > 0 and known < 9 and worded():
+            known += 1
     fade = settings.reading_fade
     return Reading(
         round(before.own * fade + own, 3),
@@ -73,6 +80,6 @@ def fold_reading(
         round(evidence, 3),
         round(max(peak, evidence), 3),
         max(at, before.at),
-        min(9, before.worded + (counts and worded and ratio > 0)),
+        known,
         before.said if what < 0 else (*before.said, what)[-REPEATS:],
     ), evidence - old

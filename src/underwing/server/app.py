@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from underwing.casebook.people import Member
 from underwing.engine import Runner, StoreError
 from underwing.server.answers import Health, Readiness
 from underwing.server.appeals.routes import PAGE as APPEAL
@@ -19,8 +20,9 @@ from underwing.server.caring import Caring
 from underwing.server.casework import Casework
 from underwing.server.console import Desk, console
 from underwing.server.console.behind import Behind
+from underwing.server.console.guests import DEMO
+from underwing.server.decided import Decided
 from underwing.server.events import Events
-from underwing.server.explain import explain
 from underwing.server.http import (
     ClientGone,
     Receive,
@@ -41,10 +43,11 @@ from underwing.server.media.surfaces import Surfaces
 from underwing.server.metrics import CONTENT_TYPE, Metrics
 from underwing.server.openapi import describe
 from underwing.server.people import load_flow, load_people
-from underwing.server.recent import recent
-from underwing.server.routes import DECISIONS, EVENTS, EXPLAIN, OPERATE, Route, Routes
+from underwing.server.routes import EVENTS, OPERATE, Route, Routes
 from underwing.server.settings import Settings
 from underwing.server.streams.routes import StreamRoutes
+from underwing.server.streams.switches import SwitchDesk, switches_of
+from underwing.server.supplied import Supplied
 from underwing.server.urllists import UrlLists
 from underwing.server.watch import PolicyWatch
 
@@ -96,19 +99,10 @@ class App:
         )  # fmt: skip
 
     def _lay_routes(self) -> None:
-        add, about = self._routes.add, self._explain_one
+        add = self._routes.add
         add("/v1/events", POST=Route("events", self._post_events, EVENTS))
-        add("/v1/decisions/{event}", GET=Route("decisions", self._decision, DECISIONS))
-        add("/v1/explain/pair", GET=Route("explain_pair", self._explain_pair, EXPLAIN))
-        add(
-            "/v1/explain/actor/{id}",
-            GET=Route("explain_actor", partial(about, "actor"), EXPLAIN),
-        )
-        add(
-            "/v1/explain/target/{id}",
-            GET=Route("explain_target", partial(about, "target"), EXPLAIN),
-        )
-        add("/v1/recent", GET=Route("recent", self._recent, EXPLAIN))
+        Decided(lambda: self._ready).lay(self._routes)
+        SwitchDesk(lambda: self._ready, switches_of(self.settings)).lay(self._routes)
         add("/healthz", GET=Route("healthz", self._healthz))
         add("/readyz", GET=Route("readyz", self._readyz))
         add("/metrics", GET=Route("metrics", self._metrics))
@@ -118,6 +112,7 @@ class App:
     def _lay_casebook(self) -> None:
         bring = Bring(self._media.desk, lambda: self._cared().evidence, lambda: self.desk.book, self.settings)
         self._routes.add("/v1/cases/{case}/evidence", POST=Route("bring_evidence", bring.post, EVENTS))
+        Supplied(lambda: self.desk.book, self.settings).lay(self._routes)
         AppealRoutes(
             lambda: self._cared().appeals, lambda: self.desk.book, lambda: self._ready, self.settings
         ).lay(self._routes)
@@ -179,9 +174,9 @@ class App:
             raise Refusal(404, "no_casebook", "the casebook of this service is switched off")
         return self._caring
 
-    def welcome(self) -> str:
-        """The path that opens the console once, within a quarter of an hour, without an account: for a demo."""
-        return f"/console/enter?key={self.desk.guests.invite()}"
+    def welcome(self, member: Member = DEMO) -> str:
+        """The path that opens the console once as somebody, within some hours, without a pass-phrase: for a demo."""
+        return f"/console/enter?key={self.desk.guests.invite(member)}"
 
     def _keep(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -314,36 +309,6 @@ class App:
         assert self._events is not None
         return await self._events.post(request)
 
-    async def _decision(self, request: Request, event: str) -> Response:
-        ingest = self._ready
-        body = await ingest.call(partial(ingest.runner.decision, event))
-        if body is None:
-            raise Refusal(404, "unknown_event", "no decision was given for this id")
-        return Response(body)
-
-    async def _explain_pair(self, request: Request) -> Response:
-        query = request.query("actor", "target")
-        if not query.get("actor") or not query.get("target"):
-            raise Refusal(400, "bad_query", "give both: ?actor=<account>&target=<account>")
-        return await self._explain(query["actor"], query["target"])
-
-    async def _explain_one(self, side: str, request: Request, id: str) -> Response:
-        return await (self._explain(id, None) if side == "actor" else self._explain(None, id))
-
-    async def _explain(self, actor: str | None, target: str | None) -> Response:
-        ingest = self._ready
-        found = await ingest.call(partial(explain, ingest.runner, actor, target))
-        if found is None:
-            raise Refusal(404, "nothing_known", "no decision with reasons is kept about this")
-        return Response(msgspec.json.encode(found))
-
-    async def _recent(self, request: Request) -> Response:
-        query = request.query("after", "limit")
-        after, limit = _number(query, "after", 0, 2**53), _number(query, "limit", 1, 500)
-        ingest = self._ready
-        found = await ingest.call(partial(recent, ingest.runner, after, limit or 100))
-        return Response(msgspec.json.encode(found))
-
     async def _healthz(self, request: Request) -> Response:
         return Response(msgspec.json.encode(Health(status="ok")))
 
@@ -394,15 +359,6 @@ def _unauthorised(message: str, more: bytes) -> Refusal:
     return Refusal(
         401, "unauthorized", message, headers=((b"www-authenticate", b'Bearer realm="underwing"' + more),)
     )
-
-
-def _number(query: dict[str, str], name: str, least: int, most: int) -> int | None:
-    value = query.get(name)
-    if value is None:
-        return None
-    if not (value.isascii() and value.isdigit() and len(value) <= 16 and least <= int(value) <= most):
-        raise Refusal(400, "bad_query", f"{name} is a whole number from {least} to {most}")
-    return int(value)
 
 
 def create_app(runner: Runner | None, keys: Keys, settings: Settings | None = None) -> App:

@@ -7,12 +7,14 @@ from pathlib import Path
 from underwing.banks.store import Store
 from underwing.casebook.appeals import Appeals
 from underwing.casebook.care import Care, load_limits
+from underwing.casebook.people import May
 from underwing.casebook.people.audit import note
+from underwing.casebook.people.members import Members
 from underwing.model import Event
 from underwing.server.appeals.follow import Follower
 from underwing.server.casework import Casework
 from underwing.server.console.media import close_late
-from underwing.server.evidence import Evidence
+from underwing.server.evidence import LONG, Evidence
 from underwing.server.http import Refusal
 from underwing.server.ingest import Ingest
 from underwing.server.intake import Problem
@@ -36,24 +38,39 @@ class Caring:
     ) -> None:
         home, database = casework.home, casework.database
         limits = load_limits(Path(settings.care) if settings.care else None)
-        self._ingest = ingest
+        self._ingest, self._clock = ingest, clock
+        alone = database.kind == "sqlite"
+        self._left_behind = int(clock()) - (1 if alone else LONG)
         self.care = Care(database, home.vault, home.custody, limits, clock=clock)
         self.evidence = Evidence(self.care, casework.book, keep_media=settings.keep_media)
 
         def audit(by: str, what: str, about: str, facts: dict[str, int | str | bool]) -> None:
             note(home.custody, "acted", by, what, about, **facts)
 
-        self.appeals = Appeals(database, casework.book, audit, clock=clock)
+        members = Members(database)
+        self.appeals = Appeals(
+            database, casework.book, audit, clock=clock, able=lambda: members.able(May.decide_appeal)
+        )
         webhook = (settings.appeal_webhook, settings.appeal_secret)
         self.follower = Follower(self.appeals, self._decide, banks, webhook, clock)
 
     async def run(self) -> None:
-        """End reveals whose end nobody reported, and carry out what follows from appeals, until cancelled."""
-        await asyncio.gather(close_late(self.care), self.follower.run())
+        """End reveals whose end nobody reported, carry out what follows from appeals, settle what services that died left
+        behind; until cancelled."""
+        await asyncio.gather(close_late(self.care), self.follower.run(), self._mend())
 
     async def close(self) -> None:
         """Finish the files that are being sealed."""
         await asyncio.to_thread(self.evidence.close)
+
+    async def _mend(self) -> None:
+        """What was being sealed when this service started is nobody's any more where the casebook is its own; later and
+        elsewhere, what takes too long."""
+        until = self._left_behind
+        while True:
+            await asyncio.to_thread(self.evidence.mend, until)
+            await asyncio.sleep(LONG)
+            until = int(self._clock()) - LONG
 
     async def _decide(self, event: Event) -> None:
         outcome = await self._ingest.single(event)

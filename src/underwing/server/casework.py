@@ -19,13 +19,14 @@ from underwing.casebook.cases.paging import Channel
 from underwing.casebook.cases.senders import Sender
 from underwing.casebook.context import ContextBuffer, load_key
 from underwing.casebook.database import CasebookError, Database
-from underwing.casebook.regions import load_regions
+from underwing.casebook.regions import WIDEST, Window, load_regions
 from underwing.casebook.vault import Home
 from underwing.engine import Runner
 from underwing.engine.keys import short_hash
 from underwing.engine.overheard import as_message
 from underwing.model import Event, Message, StreamText
 from underwing.risk import is_minor
+from underwing.server.golive import resume
 from underwing.server.logs import note
 from underwing.server.settings import Settings, SettingsError
 
@@ -78,7 +79,9 @@ class Casework:
         if self.book.context is None or not messages:
             return
         try:
-            self.book.keep([(event, self._country(event)) for event in messages])
+            limit = self._runner.engine.policy.context
+            most = WIDEST if limit is None else Window(count=limit.count, hours=limit.hours)
+            self.book.keep([(event, self._country(event)) for event in messages], most)
         except (sqlite3.Error, OSError, CasebookError) as error:
             note("context_fault", logging.ERROR, error, messages=len(messages))
 
@@ -177,6 +180,9 @@ def load_casework(settings: Settings, runner: Runner) -> Casework | None:
     database = Database(address, durability=settings.durability)
     try:
         home = Home.ensure(settings.vault_directory, database)
+        if settings.policy:
+            for version in resume(Path(settings.policy), home.custody):
+                note("policy_put_in_force", version=version)
         book = Casebook(
             database, regions=regions, context=context, keys=home.keys,
             failed=lambda why: _noted("context_not_sealed", why),

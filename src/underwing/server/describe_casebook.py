@@ -1,18 +1,19 @@
-"""What the OpenAPI description says of evidence and appeals."""
+"""What the OpenAPI description says of evidence, context and appeals."""
 
 from typing import Any
 
+from underwing.server import supplied
 from underwing.server.appeals import routes as appeals
 from underwing.server.describing import ID, REF, answer, parameter, problems
 from underwing.server.media.bring import EvidenceAnswer
 
-CASEBOOK_TYPES: list[Any] = [EvidenceAnswer, *appeals.TYPES]
+CASEBOOK_TYPES: list[Any] = [EvidenceAnswer, *supplied.TYPES, *appeals.TYPES]
 _INSIDE = problems(400, 401, 403, 408, 413, 415, 422, 429, 500, 503)
 _FILE = {"type": "string", "format": "binary", "minLength": 1}
 
 
 def casebook_paths() -> dict[str, Any]:
-    """The paths by which platforms bring evidence, give tokens and ask about appeals."""
+    """The paths by which platforms bring evidence and context, give tokens and ask about appeals."""
     return {
         "/v1/cases/{case}/evidence": {
             "post": {
@@ -38,6 +39,14 @@ def casebook_paths() -> dict[str, Any]:
                 },
                 "responses": {"201": answer("It is sealed.", "EvidenceAnswer"), **_INSIDE, **problems(404)},
             }
+        },
+        "/v1/context": {
+            "post": _post(
+                "supplyContext",
+                "Supply what was said around an event that is in a case; answered when it is sealed.",
+                "NewContext",
+                "ContextAnswer",
+            )
         },
         "/v1/appeals/tokens": {
             "post": _post("appealToken", "Make a token for an account holder.", "NewToken", "TokenAnswer")

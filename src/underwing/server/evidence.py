@@ -19,6 +19,8 @@ from underwing.server.media.desk import Checked
 
 SECONDS = 10.0
 """How long an answer waits for the vault; then it says `pending`, and the vault goes on."""
+LONG = 900
+"""Seconds after which a file that another service over the same casebook seals is taken for left behind."""
 AT_ONCE, MOST_WAITING = 2, 8
 """Files that are sealed at the same time, and that are in memory for it."""
 Kept = Literal["kept", "missing", "pending"]
@@ -43,6 +45,14 @@ class Evidence:
     def close(self) -> None:
         """Finish what was begun."""
         self._threads.shutdown()
+
+    def mend(self, until: int) -> None:
+        """Keep or name what a service that died was sealing at `until` (epoch seconds) or before (`Care.mend`)."""
+        try:
+            for exhibit in self._care.mend(until):
+                self._tell(exhibit.case, exhibit)
+        except CasebookError as error:
+            note("evidence_fault", logging.ERROR, error)
 
     async def keep(
         self, data: bytes, event: Media, checked: Checked, decision: Decision, by: str

@@ -1,6 +1,6 @@
 """Which handler answers which method on which path, and who may ask."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import NamedTuple
 
 from underwing.server.http import Refusal, Request, Response, segment
@@ -32,9 +32,15 @@ class Routes:
     def __init__(self) -> None:
         self._exact: dict[bytes, dict[str, Route]] = {}
         self._patterns: dict[int, list[tuple[list[bytes], dict[str, Route]]]] = {}
+        self._laid: list[tuple[str, dict[str, Route]]] = []
+
+    def table(self) -> Iterator[tuple[str, str, Route]]:
+        """Every (method, path, route), for the test of access."""
+        return ((method, path, route) for path, methods in self._laid for method, route in methods.items())
 
     def add(self, path: str, **methods: Route) -> None:
         """Take in a path with its methods (`GET=Route(...)`)."""
+        self._laid.append((path, methods))
         if "{" not in path:
             self._exact[path.encode()] = methods
             return

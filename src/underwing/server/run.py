@@ -23,6 +23,7 @@ from underwing.server.keys import Keys
 from underwing.server.logs import flush, note, set_up
 from underwing.server.settings import Settings, SettingsError
 from underwing.server.streams.hooks.config import HookError
+from underwing.server.streams.switches import switches_of
 from underwing.text import Meaning
 
 _CASEBOOK = (CasebookError, RegionError, SettingsError)
@@ -39,7 +40,7 @@ def load_runner(settings: Settings) -> Runner:
     shadow = load_policy(Path(settings.shadow)) if settings.shadow else None
     meaning = Meaning.load(second=settings.second_reader) if settings.meaning else None
     return Runner(
-        Engine(packs, policy, shadow=shadow, meaning=meaning),
+        Engine(packs, policy, shadow=shadow, meaning=meaning, switches=switches_of(settings)),
         settings.database,
         capacity=settings.capacity,
         durability=settings.durability,

@@ -45,6 +45,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """A policy file; empty means the shipped one. Followed while the service runs."""
     shadow: str = ""
     """A policy file that only tells what it would have done; followed as well."""
+    switches: str = ""
+    """A TOML file with the switches of children's streams; empty means the shipped one. Read at the start only."""
     max_body: _Positive = 32 * 1024 * 1024
     """The largest NDJSON body, in bytes."""
     max_lines: _Positive = 50_000

@@ -68,12 +68,21 @@ def rows_of(points: Any, bits: int, out: Any) -> int:
 
 
 @compiled
-def add_up(points: Any, table: Any, bits: int, rows: Any, sums: Any) -> int:
-    """Add the table's rows of all pieces into `sums`; returns how many there are. `rows` is room to work in."""
-    count: int = rows_of(points, bits, rows)
-    sums[:] = 0
+def add_up(points: Any, table: Any, bits: int, columns: Any, out: Any) -> int:
+    """Write what a table says of a view to `out`, one number a column: constant + step · sum of the pieces' rows / √pieces.
+
+    `columns` are the steps (first row) and the constants (second). Returns a 16-bit hash of the view.
+    """
+    rows = np.empty(PIECES * len(points), np.int64)
+    count = rows_of(points, bits, rows)
+    sums = np.zeros(len(out), np.int64)
     for at in range(count):
-        row = table[rows[at]]
-        for column in range(len(sums)):
-            sums[column] += row[column]
-    return count
+        for column in range(len(out)):
+            sums[column] += table[rows[at], column]
+    root = np.sqrt(max(1, count))
+    for column in range(len(out)):
+        out[column] = sums[column] / root * columns[0, column] + columns[1, column]
+    whole = _OFFSET
+    for point in points:
+        whole = np.uint32((whole ^ point) * _PRIME)
+    return int(np.uint32((whole ^ (whole >> _HALF)) * _MIX) >> np.uint32(16))

@@ -10,14 +10,13 @@ both counts. What they say is capped, never alarms alone, and can be switched of
 
 import gzip
 import warnings
-from math import sqrt
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from underwing.text.encoder import EncoderUnavailable, SecondReader, encoder
-from underwing.text.grams import PIECES, add_up, code_points
+from underwing.text.grams import add_up, code_points
 
 MODEL_FILE = Path(__file__).parent / "meaning.model"
 LONGEST = 400
@@ -59,6 +58,8 @@ class Sense(msgspec.Struct, frozen=True, gc=False):
     """Plain small talk, which says nothing of a conversation."""
     dull: bool = False
     """Near enough to small talk that it needs no second reading."""
+    what: int = -1
+    """A 16-bit hash of the message, to know it again."""
 
 
 class Meaning:
@@ -72,11 +73,10 @@ class Meaning:
         self._bits, self._stage_bits, self._stages = file.bits, file.stage_bits, file.stages
         self._table = np.frombuffer(file.numbers, np.int8).reshape(-1, _HEADS)
         self._stage_table = np.frombuffer(file.stage_numbers, np.int8).reshape(-1, len(file.stages))
-        self._columns = list(zip(file.steps, file.constants, strict=True))
-        self._stage_columns = list(zip(file.stage_steps, file.stage_constants, strict=True))
-        self._rows = np.zeros(PIECES * (LONGEST + 2), np.int64)
-        self._sums = np.zeros(_HEADS, np.int64)
-        self._stage_sums = np.zeros(len(file.stages), np.int64)
+        self._columns = np.array([file.steps, file.constants])
+        self._stage_columns = np.array([file.stage_steps, file.stage_constants])
+        self._said = np.zeros(_HEADS)
+        self._stage_said = np.zeros(len(file.stages))
 
     @classmethod
     def load(cls, path: Path = MODEL_FILE, *, second: bool = True) -> "Meaning":
@@ -94,13 +94,9 @@ class Meaning:
 
     def read(self, view: str) -> Sense:
         """The sense of a light view, in a few microseconds."""
-        count = add_up(code_points(spoken(view)), self._table, self._bits, self._rows, self._sums)
-        root = sqrt(count)
-        now, own, other, idle = (
-            total / root * step + constant
-            for total, (step, constant) in zip(self._sums.tolist(), self._columns, strict=True)
-        )
-        return Sense(round(now, 2), round(own, 2), round(other, 2), idle > 0, idle > DULL)
+        what = add_up(code_points(spoken(view)), self._table, self._bits, self._columns, self._said)
+        now, own, other, idle = self._said.tolist()
+        return Sense(round(now, 2), round(own, 2), round(other, 2), idle > 0, idle > DULL, what)
 
     def read_again(self, view: str, first: Sense) -> Sense:
         """The mean of a first reading and the second reader's; the first where there is no second, or it is dull."""
@@ -111,15 +107,14 @@ class Meaning:
             round((first.now + now) / 2, 3),
             round((first.own + own) / 2, 3),
             round((first.other + other) / 2, 3),
+            what=first.what,
         )
 
     def stage(self, view: str) -> str:
         """The stage that a light view reads most like."""
         points = code_points(spoken(view))
-        root = sqrt(add_up(points, self._stage_table, self._stage_bits, self._rows, self._stage_sums))
-        totals = zip(self._stage_sums.tolist(), self._stage_columns, strict=True)
-        said = [total / root * step + constant for total, (step, constant) in totals]
-        return self._stages[said.index(max(said))]
+        add_up(points, self._stage_table, self._stage_bits, self._stage_columns, self._stage_said)
+        return self._stages[int(self._stage_said.argmax())]
 
 
 def spoken(view: str) -> str:

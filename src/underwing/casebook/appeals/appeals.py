@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -40,18 +40,20 @@ class Matter(Struct, frozen=True, kw_only=True):
 
 
 class Appeals:
-    """Safe to call from several threads. `audit` writes to the custody log, in the transaction of the act."""
+    """Safe to call from several threads. `audit` writes to the custody log, in the transaction of the act. `able` gives who
+    may decide about appeals here (None: it is not known, so that somebody else may be there)."""
 
     def __init__(
-        self, database: Database, book: Casebook, audit: Audit, *, clock: Callable[[], float] = time.time
+        self,
+        database: Database,
+        book: Casebook,
+        audit: Audit,
+        *,
+        clock: Callable[[], float] = time.time,
+        able: Callable[[], Collection[str]] | None = None,
     ) -> None:
-        self._db, self._rows, self._book, self._audit, self._clock = (
-            database,
-            Rows(database),
-            book,
-            audit,
-            clock,
-        )
+        self._db, self._rows, self._book = database, Rows(database), book
+        self._audit, self._clock, self._able = audit, clock, able
 
     # -- tokens and filing ------------------------------------------------------------------------------
 
@@ -65,7 +67,9 @@ class Appeals:
             AppealError: the days are too few or too many.
         """
         if not 1 <= days <= tokens.LONGEST_DAYS:
-            raise AppealError(f"a token lasts from 1 to {tokens.LONGEST_DAYS} days")
+            raise AppealError(
+                f"a token lasts from 1 to {tokens.LONGEST_DAYS} days", "token_days", most=tokens.LONGEST_DAYS
+            )
         token, now = tokens.make(), self._now()
         item = self._book.where(event) if event else None
         grant = Grant(
@@ -93,9 +97,9 @@ class Appeals:
         """
         text = text.strip()
         if not text or len(text) > MOST_TEXT:
-            raise AppealError(f"write from 1 to {MOST_TEXT} characters")
+            raise AppealError(f"write from 1 to {MOST_TEXT} characters", "appeal_text", most=MOST_TEXT)
         if kind == "decision" and grant.statement is None:
-            raise AppealError("there is no decision that this could be about")
+            raise AppealError("there is no decision that this could be about", "no_decision")
         now = self._now()
         about = kind == "decision"
         appeal = Appeal(
@@ -104,7 +108,7 @@ class Appeals:
             statement=grant.statement, filed=now, due=now + DUE,
         )  # fmt: skip
         if not self._rows.insert(appeal, grant.hash):
-            raise AppealError("this was filed already; the decision about it comes here")
+            raise AppealError("this was filed already; the decision about it comes here", "filed_already")
         return appeal
 
     # -- people -----------------------------------------------------------------------------------------
@@ -126,7 +130,7 @@ class Appeals:
         """
         appeal = self._rows.appeal(id)
         if appeal is None:
-            raise AppealError(f"there is no appeal {id}")
+            raise AppealError(f"there is no appeal {id}", "no_appeal")
         return appeal
 
     def of_case(self, case: int) -> list[Appeal]:
@@ -140,11 +144,27 @@ class Appeals:
             return frozenset()
         return machine.deciders(self._book.case(case), self._book.history(case))
 
+    def alone_from(self, appeal: Appeal) -> int | None:
+        """From when on somebody who decided the first time may decide, since nobody else here could; None: another could."""
+        first = self.deciders(appeal)
+        if not first or self._able is None or set(self._able()) - first:
+            return None
+        return appeal.filed + machine.COOLING
+
+    def independent(self, grant: Grant) -> bool:
+        """Whether somebody is here who had no part in the decision that a token is about."""
+        case = self._case(grant.event) if grant.event else None
+        first = (
+            machine.deciders(self._book.case(case), self._book.history(case)) if case is not None else set()
+        )
+        return not first or self._able is None or bool(set(self._able()) - first)
+
     def take(self, id: str, who: str) -> Appeal:
         """Take an appeal (`machine.take`)."""
         with self._db.transaction():
             appeal = self.get(id)
-            return self._write(appeal, machine.take(appeal, who, self.deciders(appeal)), who, "take")
+            new = machine.take(appeal, who, self.deciders(appeal), self._now(), self.alone_from(appeal))
+            return self._write(appeal, new, who, "take")
 
     def release(self, id: str, who: str) -> Appeal:
         """Give an appeal back (`machine.release`)."""
@@ -162,9 +182,9 @@ class Appeals:
             appeal = self.get(id)
             new = machine.decide(
                 appeal, who, self.deciders(appeal), verdict, reason=reason, answer=answer, at=now,
-                match_false=match_false,
+                match_false=match_false, alone_from=self.alone_from(appeal),
             )  # fmt: skip
-            self._write(appeal, new, who, "decide", verdict=verdict)
+            self._write(appeal, new, who, "decide", verdict=verdict, independent=not new.alone)
             if new.kind == "decision":
                 self._clear(new, who)
             self._rows.add_follow(id, "platform", now)
@@ -204,7 +224,7 @@ class Appeals:
         if new is was:
             return new
         if not self._rows.update(new, was):
-            raise AppealError(f"appeal {was.id} has changed meanwhile")
+            raise AppealError(f"appeal {was.id} has changed meanwhile", "appeal_changed")
         self._audit(who, f"appeal.{act}", f"appeal:{was.id}", {**facts})
         return new
 

@@ -10,17 +10,18 @@ from underwing.casebook.appeals.values import Kind, State
 
 
 class Outline(NamedTuple):
-    """What the statistics need of an appeal. `decided` None: open."""
+    """What the statistics need of an appeal. `decided` None: open. `alone`: not independently reviewed."""
 
     kind: Kind
     state: State
     filed: int
     decided: int | None
+    alone: bool = False
 
 
 class Figures(Struct, frozen=True, kw_only=True):
     """Sums over appeals. `overturned` is the share of decided ones that were reversed, wholly or in part (None: none was
-    decided yet); `seconds` the median time from filing to decision."""
+    decided yet); `alone` how many were not independently reviewed; `seconds` the median time from filing to decision."""
 
     filed: int = 0
     open: int = 0
@@ -28,6 +29,7 @@ class Figures(Struct, frozen=True, kw_only=True):
     partly: int = 0
     reversed: int = 0
     overturned: float | None = None
+    alone: int = 0
     seconds: int | None = None
 
 
@@ -44,5 +46,6 @@ def figures(appeals: Iterable[Outline]) -> Figures:
         partly=states.count("partly"),
         reversed=states.count("reversed"),
         overturned=turned / decided if decided else None,
+        alone=sum(appeal.alone for appeal in appeals),
         seconds=round(median(times)) if times else None,
     )

@@ -84,7 +84,7 @@ class Rows:
 
     def outlines(self, since: int, until: int) -> list[Outline]:
         """What the statistics need of the appeals filed from a time to another."""
-        wanted = select(appeals.c.kind, appeals.c.state, appeals.c.filed, appeals.c.decided)
+        wanted = select(appeals.c.kind, appeals.c.state, appeals.c.filed, appeals.c.decided, appeals.c.alone)
         between = wanted.where(appeals.c.filed >= since, appeals.c.filed < until)
         return [Outline(*row) for row in self.db.rows(between)]
 
@@ -125,4 +125,5 @@ def _appeal(row: Row) -> Appeal:
         id=row.id, kind=row.kind, account=row.account, event=row.event, case=row.case_id, language=row.language,
         statement=_read(row.statement), text=row.text, state=row.state, filed=row.filed, due=row.due, holder=row.holder,
         decided_by=row.decided_by, decided=row.decided, answer=row.answer, reason=row.reason, match_false=row.match_false,
+        alone=row.alone,
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """The tables of appeals: tokens that were given, what was filed with them, what follows and is not done yet."""
 
-from sqlalchemy import Boolean, Column, Index, Table
+from sqlalchemy import Boolean, Column, Index, Table, false
 
 from underwing.casebook.columns import METADATA, Bytes, Number, Text
 
@@ -39,6 +39,7 @@ appeals = Table(
     Column("answer", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("match_false", Boolean, nullable=False),
+    Column("alone", Boolean, nullable=False, server_default=false()),
     Index("appeals_grant", "grant_hash", "kind", unique=True),
     Index("appeals_queue", "state", "due", "id"),
     Index("appeals_filed", "filed"),

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, get_args
 from msgspec import Meta, Struct
 
 from underwing.casebook.appeals.statement import Statement
+from underwing.casebook.errors import CasebookError
 
 Kind = Literal["decision", "detection"]
 """`decision`: this decision about me was wrong. `detection`: a complaint about automated detection in general."""
@@ -17,12 +18,14 @@ MOST_TEXT = 5_000
 Text = Annotated[str, Meta(max_length=MOST_TEXT)]
 
 
-class AppealError(RuntimeError):
+class AppealError(CasebookError):
     """Something that cannot be done with an appeal; says why."""
 
 
 class NotYou(AppealError):
     """Who decided the first time may not decide about the appeal."""
+
+    key = "not_you"
 
 
 class Appeal(Struct, frozen=True, kw_only=True):
@@ -51,6 +54,8 @@ class Appeal(Struct, frozen=True, kw_only=True):
     reason: str = ""
     match_false: bool = False
     """Whether a list's match was found to be a mistake."""
+    alone: bool = False
+    """Whether whoever decided had to do with the first decision, since nobody else was there: not independently reviewed."""
 
     @property
     def open(self) -> bool:

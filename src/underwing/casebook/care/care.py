@@ -15,7 +15,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from underwing.casebook.care.exhibits import Exhibit, Exhibits
+from underwing.casebook.care.exhibits import SEALING, Exhibit, Exhibits, Unsettled
 from underwing.casebook.care.ledger import Ledger, Reveal, Team
 from underwing.casebook.care.likeness import Print
 from underwing.casebook.care.limits import WORST, Limits, load_limits
@@ -30,6 +30,8 @@ FIRST_STEP = 3
 """The step of blur that a file is shown with first; each further look may take off one. 0 is none: a reveal."""
 REMEMBERED = 3_600
 """Seconds after which a file is shown at the first step of blur again."""
+LOST = "the service stopped before the file was sealed; send it again"
+"""The problem of such a file."""
 Need = Literal["known", "same", "enough", "over", "rest"]
 
 
@@ -37,7 +39,7 @@ class NotNow(CasebookError):
     """A look that is not given: `why` is `missing`, `withdrawn`, `over`, `rest`, `step`, or `reason` where one is needed."""
 
     def __init__(self, why: str, ruling: Ruling | None = None) -> None:
-        super().__init__(f"this file is not shown: {why}")
+        super().__init__(f"this file is not shown: {why}", "not_shown")
         self.why, self.ruling = why, ruling
 
 
@@ -96,9 +98,10 @@ class Care:
         self, data: bytes, case: int, event: str, hashes: MediaHashes, matches: Sequence[MediaMatch] = (), *,
         by: str, regions: tuple[str, ...] = (), name: str = "", reason: str = "",
     ) -> Exhibit:  # fmt: skip
-        """Seal a file into a case and note it. If the vault does not take it, it is noted as missing; the sender's copy is
-        then the only one, and may be sent again."""
+        """Seal a file into a case and note it, before and after, so that what a process that dies leaves is named (`mend`).
+        If the vault does not take it, it is noted as missing; the sender's copy is then the only one, to be sent again."""
         address, problem = "", "no vault is set up"
+        self.missing(case, event, hashes, matches, by=by, problem=SEALING)
         if self.vault is not None:
             try:
                 address = self.vault.put(
@@ -119,6 +122,25 @@ class Care:
             case, event, hashes, matches, at=self._now(), by=by, problem=problem, address=address
         )
 
+    def mend(self, until: int) -> list[Exhibit]:
+        """Settle the files that were being sealed at `until` (epoch seconds) or before: what the vault has is kept, the rest
+        is missing from now on. The missing ones, for whoever tells of them. A file that another process still seals is made
+        good when that is done."""
+        lost = []
+        for one in self.exhibits.unsettled(until):
+            address = self._sealed(one)
+            settled = self.exhibits.settle(one.number, address, "" if address else LOST)
+            exhibit = self.exhibits.get(one.number) if settled and not address else None
+            if exhibit is not None:
+                lost.append(exhibit)
+        return lost
+
+    def _sealed(self, one: Unsettled) -> str:
+        """The address of the bytes of a file in its case, "" where the vault does not have them."""
+        objects = self.vault.index.same(one.sha256) if self.vault is not None else ()
+        here = (o.address for o in objects if o.case == vault_case(one.case) and o.state != "destroyed")
+        return next(here, "")
+
     # -- how one stands ---------------------------------------------------------------------------------
 
     def ruling(self, member: str) -> Ruling:
@@ -134,7 +156,7 @@ class Care:
         """
         exhibit = self.exhibits.get(number)
         if exhibit is None:
-            raise CasebookError(f"there is no file {number}")
+            raise CasebookError(f"there is no file {number}", "no_file", number=number)
         return self._standing(member, exhibit, self.ruling(member), self.exhibits.seen())
 
     def of_case(self, member: str, case: int) -> tuple[Ruling, list[Standing]]:

@@ -1,7 +1,7 @@
 """Exhibits: which file of the vault belongs to which event of a case, and what is known of it without looking."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -17,6 +17,8 @@ MOST = 200
 """Exhibits of one case that are listed."""
 MOST_SEEN = 2_000
 """Of the files that somebody saw, so many of the last are compared with a new one; an exact copy is always found."""
+SEALING = "is being sealed"
+"""The problem of a file until the vault has it. What a process that died leaves so, `Care.mend` settles."""
 _decode = msgspec.msgpack.Decoder(tuple[MediaMatch, ...]).decode
 _print = msgspec.msgpack.Decoder(Print).decode
 
@@ -24,8 +26,9 @@ _print = msgspec.msgpack.Decoder(Print).decode
 class Exhibit(Struct, frozen=True, kw_only=True):
     """One file of a case.
 
-    `address` is the vault's ("" while it is missing, then `problem` says why), `event` the event that brought it ("" when it
-    was supplied by itself), `seconds` the length of a video. `seen_by` is who looked at it first.
+    `address` is the vault's ("" while it is missing, then `problem` says why: `SEALING` while it is on its way), `event` the
+    event that brought it ("" when it was supplied by itself), `seconds` the length of a video. `seen_by` is who looked at it
+    first.
     """
 
     number: int
@@ -57,6 +60,14 @@ class Exhibit(Struct, frozen=True, kw_only=True):
         return tuple(match.label for match in self.known)
 
 
+class Unsettled(NamedTuple):
+    """A file that was being sealed: its exhibit's number, the case it was sealed into, and its SHA-256."""
+
+    number: int
+    case: int
+    sha256: str
+
+
 class Exhibits:
     """All SQL about exhibits. Transactions are the caller's where several things belong together."""
 
@@ -68,7 +79,7 @@ class Exhibits:
         address: str = "", problem: str = "",
     ) -> Exhibit:  # fmt: skip
         """Note a file of a case: kept at `address`, or missing because of `problem`. The same file of the same event once;
-        what was missing and is there now is made good."""
+        what was missing and is there now is made good, and what was kept stays kept."""
         values = {
             "case_id": case, "event": event, "sha256": hashes.sha256, "address": address, "problem": problem[:300],
             "size": hashes.size, "type": hashes.type, "width": hashes.width, "height": hashes.height,
@@ -79,13 +90,26 @@ class Exhibits:
         here = (table.c.case_id == case) & (table.c.event == event) & (table.c.sha256 == hashes.sha256)
         with self._db.transaction():
             self._db.run(self._db.upsert(table).values(values).on_conflict_do_nothing())
-            if address:
-                self._db.run(
-                    update(table).where(here, table.c.address == "").values(address=address, problem="")
-                )
+            self._db.run(
+                update(table)
+                .where(here, table.c.address == "")
+                .values(address=address, problem=problem[:300], at=at)
+            )
             row = self._db.row(_all().where(here))
         assert row is not None
         return self._exhibit(row)
+
+    def unsettled(self, until: int) -> list[Unsettled]:
+        """The files that were being sealed at a time, or before, and still are."""
+        wanted = select(table.c.number, table.c.case_id, table.c.sha256).where(
+            table.c.address == "", table.c.problem == SEALING, table.c.at <= until
+        )
+        return [Unsettled(*row) for row in self._db.rows(wanted.order_by(table.c.number))]
+
+    def settle(self, number: int, address: str, problem: str) -> bool:
+        """Say what became of a file that was being sealed; False if that is known already."""
+        still = (table.c.number == number) & (table.c.address == "") & (table.c.problem == SEALING)
+        return self._db.run(update(table).where(still).values(address=address, problem=problem)) == 1
 
     def get(self, number: int) -> Exhibit | None:
         """An exhibit by its number; its case is the one where its event lies now."""

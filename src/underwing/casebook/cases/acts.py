@@ -32,11 +32,15 @@ def find(rows: Rows, id: int, version: int | None = None) -> Case:
     """
     case = rows.case(id)
     if case is None:
-        raise CaseError(f"there is no case {id}")
+        raise CaseError(f"there is no case {id}", "no_case", case=id)
     if case.state == "merged":
-        raise CaseError(f"case {id} was merged into case {case.into}")
+        raise CaseError(f"case {id} was merged into case {case.into}", "merged", case=id, into=case.into)
     if version is not None and case.version != version:
-        raise Stale(f"case {id} has changed since it was shown (version {case.version}, not {version})")
+        raise Stale(
+            f"case {id} has changed since it was shown (version {case.version}, not {version})",
+            "changed",
+            case=id,
+        )
     return case
 
 
@@ -52,9 +56,9 @@ def take(rows: Rows, id: int, who: str, at: int, version: int | None = None) -> 
         if case.state == "taken":
             if case.holder == who:
                 return case
-            raise Stale(f"case {id} is taken by {case.holder}")
+            raise Stale(f"case {id} is taken by {case.holder}", "taken", case=id, who=case.holder)
         if case.state == "closed":
-            raise CaseError(f"case {id} is closed; reopen it first")
+            raise CaseError(f"case {id} is closed; reopen it first", "closed", case=id)
         return _change(rows, case, who, "took", at, state="taken", holder=_named(who))
 
 
@@ -104,7 +108,7 @@ def close(
         Stale: somebody else has it.
     """
     if outcome not in OUTCOMES:
-        raise CaseError(f"unknown outcome {outcome!r}; known are {', '.join(OUTCOMES)}")
+        raise CaseError(f"unknown outcome {outcome!r}; known are {', '.join(OUTCOMES)}", "outcome")
     with rows.transaction():
         case = _free(find(rows, id, version), who)
         reason = _words(reason, "the reason")
@@ -120,7 +124,7 @@ def reopen(rows: Rows, clocks: Regions, id: int, who: str, why: str, at: int) ->
     with rows.transaction():
         case = find(rows, id)
         if case.state != "closed":
-            raise CaseError(f"case {id} is not closed")
+            raise CaseError(f"case {id} is not closed", "not_closed", case=id)
         rows.set_live(id, True)
         return _change(
             rows, case, who, "reopened", at, {"why": _words(why, "the reason")}, state="open", holder=None, outcome=None,
@@ -132,10 +136,10 @@ def merge(rows: Rows, clocks: Regions, into: int, other: int, who: str, why: str
     """Put all of case `other` into case `into`. Neither may be closed or in somebody else's hands."""
     with rows.transaction():
         if into == other:
-            raise CaseError("a case cannot be merged into itself")
+            raise CaseError("a case cannot be merged into itself", "itself")
         case, gone = _free(find(rows, into), who), _free(find(rows, other), who)
         if case.test != gone.test:
-            raise CaseError("a test case and a real one do not belong together")
+            raise CaseError("a test case and a real one do not belong together", "test_and_real")
         events = [item.found.event for item in rows.all_items(other)]
         rows.move(events, into)
         detail = {"why": _words(why, "the reason"), "other": other, "events": events, "gone": _before(gone)}
@@ -173,9 +177,9 @@ def split(
         chosen = list(dict.fromkeys(events))
         missing = [event for event in chosen if event not in held]
         if missing:
-            raise CaseError(f"event {missing[0]} is not in case {id}")
+            raise CaseError(f"event {missing[0]} is not in case {id}", "no_event", event=missing[0], case=id)
         if not chosen or len(chosen) == len(held):
-            raise CaseError("choose some of the events, not none and not all")
+            raise CaseError("choose some of the events, not none and not all", "some_events")
         why = _words(why, "the reason")
         new = Case(
             id=0, state="open", priority=case.priority, due=case.due, opened=case.opened, updated=at, version=1,
@@ -203,9 +207,14 @@ def undo(rows: Rows, clocks: Regions, id: int, who: str, at: int) -> Case:
         case = find(rows, id)
         last = rows.act(case.acted) if case.acted else None
         if last is None or "before" not in last.detail:
-            raise CaseError(f"there is nothing to undo in case {id}")
+            raise CaseError(f"there is nothing to undo in case {id}", "nothing_to_undo", case=id)
         if last.who != who:
-            raise CaseError(f"the last act on case {id} is {last.who}'s; only they can undo it")
+            raise CaseError(
+                f"the last act on case {id} is {last.who}'s; only they can undo it",
+                "undo_theirs",
+                case=id,
+                who=last.who,
+            )
         before: dict[str, Any] = last.detail["before"]
         changes = {name: before[name] for name in ("state", "holder", "outcome", "reason", "closed")}
         if last.what in ("merged", "split"):
@@ -237,7 +246,11 @@ def _part(rows: Rows, clocks: Regions, what: str, id: int, detail: dict[str, Any
         changes |= _reckoned(rows, clocks, other, at) | {"due": gone["due"]}
     else:
         if other.acted != detail["acted"] or other.state != "open":
-            raise CaseError(f"case {other.id}, which was split off, has moved on; merge it instead")
+            raise CaseError(
+                f"case {other.id}, which was split off, has moved on; merge it instead",
+                "moved_on",
+                case=other.id,
+            )
         rows.move([item.found.event for item in rows.all_items(other.id)], id)
         rows.rebuild(other.id, live=False)
         changes = {"state": "merged", "into": id, "items": 0}
@@ -278,7 +291,7 @@ def _change(
     number = rows.write_act(case.id, at, _named(who), what, told)
     new = structs.replace(case, **changes, version=case.version + 1, updated=at, acted=number)
     if not rows.update_case(new, case.version):
-        raise Stale(f"case {case.id} has changed meanwhile")
+        raise Stale(f"case {case.id} has changed meanwhile", "changed", case=case.id)
     return new
 
 
@@ -289,29 +302,29 @@ def _before(case: Case) -> dict[str, Any]:
 
 def _own(case: Case, who: str) -> Case:
     if case.state != "taken":
-        raise CaseError(f"case {case.id} is not taken")
+        raise CaseError(f"case {case.id} is not taken", "not_taken", case=case.id)
     if case.holder != who:
-        raise Stale(f"case {case.id} is taken by {case.holder}")
+        raise Stale(f"case {case.id} is taken by {case.holder}", "taken", case=case.id, who=case.holder)
     return case
 
 
 def _free(case: Case, who: str) -> Case:
     if case.state == "closed":
-        raise CaseError(f"case {case.id} is closed; reopen it first")
+        raise CaseError(f"case {case.id} is closed; reopen it first", "closed", case=case.id)
     if case.holder is not None and case.holder != who:
-        raise Stale(f"case {case.id} is taken by {case.holder}")
+        raise Stale(f"case {case.id} is taken by {case.holder}", "taken", case=case.id, who=case.holder)
     return case
 
 
 def _named(who: str) -> str:
     if not who.strip() or len(who) > 200:
-        raise CaseError("say who acts (at most 200 characters)")
+        raise CaseError("say who acts (at most 200 characters)", "who_acts")
     return who
 
 
 def _words(text: str, what: str) -> str:
     if not text.strip():
-        raise CaseError(f"{what} is missing")
+        raise CaseError(f"{what} is missing", "say_why", most=MOST_NOTE)
     if len(text) > MOST_NOTE:
-        raise CaseError(f"{what} may have at most {MOST_NOTE} characters")
+        raise CaseError(f"{what} may have at most {MOST_NOTE} characters", "say_why", most=MOST_NOTE)
     return text

@@ -37,7 +37,7 @@ from underwing.casebook.context import ContextBuffer, ContextError, Line, Said, 
 from underwing.casebook.context.buffer import Waiting
 from underwing.casebook.database import Database
 from underwing.casebook.keys import Keys
-from underwing.casebook.regions import Regions, load_regions
+from underwing.casebook.regions import WIDEST, Regions, Window, load_regions
 from underwing.model import Decision, Event, Message, UserReport
 
 P = ParamSpec("P")
@@ -92,7 +92,7 @@ class Casebook:
         failed: Callable[[str], None] = lambda _: None,
     ) -> None:
         if context is not None and keys is None:
-            raise CaseError("context needs a key that it can be sealed with")
+            raise CaseError("context needs a key that it can be sealed with", "no_vault")
         self.regions = regions or load_regions()
         self._clock, self._reports, self._failed = clock, reports, failed
         self._owns = not isinstance(where, Database)
@@ -157,12 +157,12 @@ class Casebook:
 
     # -- context ----------------------------------------------------------------------------------------
 
-    def keep(self, said: Sequence[tuple[Message, str]]) -> None:
-        """Let messages wait as context; each with the country that its window goes by."""
+    def keep(self, said: Sequence[tuple[Message, str]], most: Window = WIDEST) -> None:
+        """Let messages wait as context; each with the country that its window goes by, `most` what the policy allows."""
         if self.context is not None and said:
             lines = []
             for event, country in said:
-                window = self.regions.window(country)
+                window = self.regions.window(country).within(most)
                 line = Line(
                     event=event.id, at=int(event.at.timestamp()), sender=event.sender, to=tuple(event.to[:16]),
                     text=event.text,
@@ -192,7 +192,7 @@ class Casebook:
     def supply(self, case: int, conversation: str, lines: Sequence[Line]) -> int:
         """Seal lines that the platform supplies into a case; how many were new."""
         if self.sealed is None:
-            raise CaseError("there is no key that context could be sealed with; make a vault")
+            raise CaseError("there is no key that context could be sealed with; make a vault", "no_vault")
         with self.database.transaction():
             acts.find(self._rows, case)
             return self.sealed.seal(case, conversation, lines, "platform")
@@ -227,7 +227,7 @@ class Casebook:
         with self.database.snapshot():
             case = self._rows.case(id)
             if case is None:
-                raise CaseError(f"there is no case {id}")
+                raise CaseError(f"there is no case {id}", "no_case", case=id)
             return Shown(
                 case=case,
                 people=tuple(self._rows.people(id, 1_000)),
@@ -254,7 +254,7 @@ class Casebook:
             if actor is not None:
                 return network.network_of_actor(self._rows, actor)
             if case is None:
-                raise CaseError("name a case or an actor")
+                raise CaseError("name a case or an actor", "nobody_named")
             return network.network_of_case(self._rows, case)
 
     def labels(self, after: int = 0) -> Iterator[feedback.Label]:
@@ -280,7 +280,7 @@ class Casebook:
     ) -> Gathered:
         """Open a case by hand, or join the one it belongs to. The same `key` twice changes nothing."""
         if not (actor or target):
-            raise CaseError("say whom it is about: an actor, a target or both")
+            raise CaseError("say whom it is about: an actor, a target or both", "nobody_named")
         event = f"hand:{key or uuid4().hex}"
         with self.database.transaction():
             found = by_hand(event, self._now(), actor, target, region, priority)

@@ -12,13 +12,13 @@ def correct(rows: Rows, id: int, who: str, outcome: Outcome, reason: str, at: in
         CaseError: it is not closed, the outcome is unknown or the one it has, or there is no reason.
     """
     if outcome not in OUTCOMES:
-        raise CaseError(f"unknown outcome {outcome!r}; known are {', '.join(OUTCOMES)}")
+        raise CaseError(f"unknown outcome {outcome!r}; known are {', '.join(OUTCOMES)}", "outcome")
     with rows.transaction():
         case = find(rows, id)
         if case.state != "closed":
-            raise CaseError(f"case {id} is not closed")
+            raise CaseError(f"case {id} is not closed", "not_closed", case=id)
         if case.outcome == outcome:
-            raise CaseError(f"case {id} has this outcome already")
+            raise CaseError(f"case {id} has this outcome already", "same_outcome", case=id)
         reason = _words(reason, "the reason")
         detail = {"outcome": outcome, "was": case.outcome, "reason": reason}
         return _change(

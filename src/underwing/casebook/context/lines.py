@@ -16,6 +16,8 @@ _NONCE = 12
 class ContextError(CasebookError):
     """The context cannot be used; says why, and never quotes a message."""
 
+    key = "context"
+
 
 class Line(Struct, frozen=True, kw_only=True):
     """One message: who said what to whom, when (epoch seconds)."""

@@ -47,7 +47,9 @@ class Sealed:
             ContextError: more lines than a case may be given at once, or the key cannot be used.
         """
         if len(lines) > MOST_SUPPLIED:
-            raise ContextError(f"at most {MOST_SUPPLIED} lines can be supplied at once")
+            raise ContextError(
+                f"at most {MOST_SUPPLIED} lines can be supplied at once", "context_many", most=MOST_SUPPLIED
+            )
         with self._db.transaction():
             tag = self._tag(b"conversation", conversation)
             found = self._db.row(_SEAL, {"tag": tag})

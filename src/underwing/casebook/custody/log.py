@@ -74,7 +74,9 @@ class Custody:
             try:
                 record = convert(fields, Record)
             except ValidationError as error:
-                raise CasebookError(f"this cannot stand in the custody log: {error}") from None
+                raise CasebookError(
+                    f"this cannot stand in the custody log: {error}", "not_recorded"
+                ) from None
             body = encode(record)
             hash = digest(body)
             signature = self._signer.sign(signed_message(hash))
@@ -91,7 +93,9 @@ class Custody:
                 return decode(body)
         except (TypeError, ValueError):
             pass
-        raise CasebookError("the last record of the custody log is damaged; run: underwing custody verify")
+        raise CasebookError(
+            "the last record of the custody log is damaged; run: underwing custody verify", "log_damaged"
+        )
 
     def entries(self, after: int = 0) -> Iterator[Entry]:
         """Everything in the log above a number, as it lies there, in order, a few hundred at a time in memory."""
@@ -114,7 +118,9 @@ class Custody:
             try:
                 record = decode(entry.body)
             except (TypeError, ValueError):
-                raise CasebookError(f"record {entry.number} of the custody log is damaged") from None
+                raise CasebookError(
+                    f"record {entry.number} of the custody log is damaged", "log_damaged"
+                ) from None
             wanted = ((case, record.case), (object, record.object), (kind, record.kind))
             if all(want in ("", has) for want, has in wanted):
                 yield record
@@ -128,7 +134,7 @@ class Custody:
         with self._database.transaction():
             last = self._last()
             if last is None:
-                raise CasebookError("the custody log is empty; there is nothing to sign yet")
+                raise CasebookError("the custody log is empty; there is nothing to sign yet", "log_empty")
             made = list(self.checkpoints())[-1:]
             if made and isinstance(made[0], Checkpoint) and made[0].head == digest(encode(last)):
                 return made[0]

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import func, select, update
 
-from underwing.casebook.custody import Custody
+from underwing.casebook.custody import Custody, Record
 from underwing.casebook.database import Database
 from underwing.casebook.keys import Keys
 from underwing.casebook.people import totp
@@ -201,8 +201,8 @@ class Entrance:
         self._note(id, "signed-in", "sign in", how=how, session=made.id, complete=complete)
         return made
 
-    def _note(self, by: str, kind: Any, what: str, about: str = "", **facts: int | str | bool) -> None:
-        note(self.custody, kind, by, what, about, **facts)
+    def _note(self, by: str, kind: Any, what: str, about: str = "", **facts: int | str | bool) -> Record:
+        return note(self.custody, kind, by, what, about, **facts)
 
     def _recovery_left(self, id: str) -> int:
         return int(

@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 
 from underwing.casebook.database import Database
+from underwing.casebook.people.access import may
 from underwing.casebook.people.tables import INVITATIONS, MEMBERS, RECOVERY, SESSIONS
-from underwing.casebook.people.values import ROLES, Member, PeopleError, Standing
+from underwing.casebook.people.values import ROLES, May, Member, PeopleError, Standing
 
 _NAME = re.compile(r"[\w.@+-]{1,64}")
 _LANGUAGE = re.compile(r"([a-z]{2,3}(-[A-Za-z0-9]{2,8})?)?")
@@ -44,7 +45,7 @@ def checked(**fields: Any) -> dict[str, Any]:
     if "role" in made and made["role"] not in ROLES:
         raise PeopleError(f"there is no role {made['role']!r}; there are {', '.join(ROLES)}", "role")
     if "language" in made and not _LANGUAGE.fullmatch(made["language"]):
-        raise PeopleError("a language is written as en, de or pt-BR")
+        raise PeopleError("a language is written as en, de or pt-BR", "language")
     return made
 
 
@@ -91,6 +92,10 @@ class Members:
         rows = self._database.rows(select(*_FIELDS).order_by(MEMBERS.c.name))
         return [Member(**row._mapping) for row in rows]
 
+    def able(self, what: May) -> frozenset[str]:
+        """The ids of those who may do something, whose ever the case is."""
+        return frozenset(member.id for member in self.all() if may(member, what))
+
     def secrets_of(self, name: str) -> Any:
         """The whole row of who signs in with `name`, with hash and sealed secret; None when there is nobody."""
         return self._database.row(select(MEMBERS).where(MEMBERS.c.name == folded(name)))
@@ -103,7 +108,7 @@ class Members:
         """
         found = self._database.row(select(MEMBERS).where(MEMBERS.c.id == id))
         if found is None:
-            raise PeopleError("there is no such member")
+            raise PeopleError("there is no such member", "nobody")
         return found
 
     def set(self, id: str, *where: Any, **values: Any) -> bool:
@@ -122,7 +127,11 @@ class Members:
     def _free(self, subject: str, id: str = "") -> None:
         has = self.by_subject(subject) if subject else None
         if has is not None and has.id != id:
-            raise PeopleError(f"{has.name} is already linked to that account of the identity provider")
+            raise PeopleError(
+                f"{has.name} is already linked to that account of the identity provider",
+                "linked",
+                name=has.name,
+            )
 
     def actives(self, role: str) -> int:
         """How many active members have a role."""

@@ -6,7 +6,7 @@ import time
 from msgspec import convert
 from sqlalchemy import delete, insert
 
-from underwing.casebook.custody import Custody
+from underwing.casebook.custody import Custody, Record
 from underwing.casebook.database import Database
 from underwing.casebook.keys import Keys
 from underwing.casebook.people import phrases
@@ -148,9 +148,9 @@ class People(Own):
 
     def audit(
         self, by: str, what: str, about: str = "", facts: dict[str, int | str | bool] | None = None
-    ) -> None:
-        """Put an act into the custody log: `about` is `case:7`, `member:p1…`, another name, or nothing."""
-        self._note(by, "acted", what, about, **(facts or {}))
+    ) -> Record:
+        """Put an act into the custody log: `about` is `case:7`, `member:p1…`, another name, or nothing. The record."""
+        return self._note(by, "acted", what, about, **(facts or {}))
 
     def rewrap(self, new: Keys) -> int:
         """Seal the secrets of second factors with another key; how many. The old one is no longer needed then."""
@@ -166,7 +166,7 @@ class People(Own):
             PeopleError: fields that cannot be, or nobody could be the second person.
         """
         with self._database.transaction():
-            takes_two = self.second.needs("give_role", {"role": role})
+            takes_two = self.second.needs("give_role", {"role": role}, by=by)
             made, _ = self.add(name, shown, "reviewer" if takes_two else role, by)
             if takes_two:
                 self.revoke(made.id, by)
@@ -186,6 +186,18 @@ class People(Own):
             "give_role", f"member:{self._known(id).id}", by, why, {"role": role}, {"role": role}
         )
 
+    def reopen(self, id: str, by: str, why: str) -> Request | None:
+        """Open a closed account again, with its role; or ask a second person to agree, where its role takes one.
+
+        Raises:
+            PeopleError: it cannot be.
+        """
+        role, about = self._known(id).role, f"member:{id}"
+        if not self.second.needs("give_role", {"role": role}, about=about, by=by):
+            self.change(id, by, active=True)
+            return None
+        return self.second.get(self.second.ask("give_role", about, by, why, {"role": role, "open": "yes"}))
+
     def ask_reset(self, id: str, by: str, why: str) -> Request:
         """Reset an account, or ask a second person to agree; the new invitation is the request's `result`.
 
@@ -195,9 +207,10 @@ class People(Own):
         return self.second.act("reset", f"member:{id}", by, why, {}, {"role": self._known(id).role})
 
     def _give_role(self, request: Request) -> str | None:
-        new = request.body.get("new") == "yes"
+        new, opened = (request.body.get(name) == "yes" for name in ("new", "open"))
         role = convert(request.body["role"], Role)
-        member = self.change(_subject(request), request.asked_by, role=role, active=True if new else None)
+        active = True if new or opened else None
+        member = self.change(_subject(request), request.asked_by, role=role, active=active)
         return self._invite(member) if new else None
 
     # -- inside -----------------------------------------------------------------------------------------

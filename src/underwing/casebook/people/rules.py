@@ -14,13 +14,14 @@ _Hours = Annotated[int, Meta(ge=1, le=720)]
 
 
 class Act(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One kind of act: whether it needs a second person, `when` it does (fact → values, all must fit), how many hours a
-    request waits, and why."""
+    """One kind of act: whether it needs a second person, `when` it does (fact → values, all must fit), when it does not
+    `unless_alone`, that is as long as nobody could be it; how many hours a request waits, and why."""
 
     needs: bool
     hours: _Hours = 24
     why: str = ""
     when: dict[str, tuple[str, ...]] = {}
+    unless_alone: dict[str, tuple[str, ...]] = {}
 
 
 class Rules(Struct, frozen=True):
@@ -28,14 +29,15 @@ class Rules(Struct, frozen=True):
 
     acts: dict[str, Act]
 
-    def of(self, what: str, facts: dict[str, str]) -> Act | None:
-        """The rule that asks for a second person for this, or None when one does. A fact that is not told fits: who does
-        not say what it is about is looked at."""
+    def of(self, what: str, facts: dict[str, str], alone: bool = False) -> Act | None:
+        """The rule that asks for a second person for this, or None when one does; `alone`: nobody could be the second. A
+        fact that is not told fits: who does not say what it is about is looked at."""
         act = self.acts.get(what)
         if act is None or not act.needs:
             return None
         fits = all(facts.get(name, values[0]) in values for name, values in act.when.items() if values)
-        return act if fits else None
+        spared = alone and act.unless_alone and all(facts.get(n) in v for n, v in act.unless_alone.items())
+        return act if fits and not spared else None
 
 
 class _File(Struct, forbid_unknown_fields=True):

@@ -77,9 +77,9 @@ class Second:
 
     # -- asking -----------------------------------------------------------------------------------------
 
-    def needs(self, what: str, facts: dict[str, str] | None = None) -> bool:
-        """Whether an act takes a second person."""
-        return self.rules.of(what, facts or {}) is not None
+    def needs(self, what: str, facts: dict[str, str] | None = None, *, about: str = "", by: str = "") -> bool:
+        """Whether an act takes a second person, about something, when `by` asks for it."""
+        return self.rules.of(what, facts or {}, not self._could(about, by)) is not None
 
     def act(
         self, what: str, about: str, by: str, why: str, body: Body, facts: dict[str, str] | None = None
@@ -89,7 +89,7 @@ class Second:
         Raises:
             SecondError: it cannot be asked for; or what carrying out raises.
         """
-        if self.needs(what, facts):
+        if self.needs(what, facts, about=about, by=by):
             return self.get(self.ask(what, about, by, why, body))
         done = Request(
             id=0, what=what, about=about, asked_by=by, why=why, body=body, asked=self._now, expires=self._now,
@@ -119,7 +119,7 @@ class Second:
             asker = self._members.get(by)
             if asker is None or not asker.active:
                 raise SecondError("only somebody with an account can ask for this", "no_account")
-            if not any(self._objection(about, by, other) is None for other in self._members.all()):
+            if not self._could(about, by):
                 raise SecondError(
                     "this takes a second person and nobody here could be it: give another member the role senior",
                     "nobody_could",
@@ -216,6 +216,10 @@ class Second:
     @property
     def _now(self) -> int:
         return int(self._clock())
+
+    def _could(self, about: str, by: str) -> bool:
+        """Whether somebody here could be the second person."""
+        return any(self._objection(about, by, other) is None for other in self._members.all())
 
     def _objection(self, about: str, asked_by: str, member: Member) -> SecondError | None:
         if not may(member, May.confirm):

@@ -117,9 +117,4 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 
 class PeopleError(CasebookError):
-    """Something that cannot be done with an account; says why and what would do. `key` names the reason for whoever says it
-    in other languages, with `values` to fill in."""
-
-    def __init__(self, message: str, key: str = "", **values: object) -> None:
-        super().__init__(message)
-        self.key, self.values = key, values
+    """Something that cannot be done with an account; says why and what would do."""

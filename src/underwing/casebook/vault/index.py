@@ -122,7 +122,7 @@ class Index:
         """
         found = self.find(address)
         if found is None:
-            raise CasebookError(f"there is no object {address}")
+            raise CasebookError(f"there is no object {address}", "no_object")
         return found
 
     def find(self, address: str) -> Stored | None:

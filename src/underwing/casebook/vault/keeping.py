@@ -22,10 +22,13 @@ from underwing.casebook.vault.vault import Vault
 
 
 class Refused(CasebookError):
-    """What was asked for may not be done; the reasons are listed."""
+    """What was asked for may not be done; the reasons are listed. `holds` legal holds stand, and it is kept until `kept`."""
 
-    def __init__(self, address: str, reasons: tuple[str, ...]) -> None:
-        super().__init__(f"object {address} must be kept: {'; '.join(reasons)}")
+    def __init__(self, address: str, reasons: tuple[str, ...], holds: int, kept: Kept) -> None:
+        super().__init__(
+            f"object {address} must be kept: {'; '.join(reasons)}", "held" if holds else "kept_until",
+            count=holds, until=times.write(kept.until)[:10], rule=kept.rule.id,
+        )  # fmt: skip
         self.reasons = reasons
 
 
@@ -95,7 +98,7 @@ class Keeping:
         with self._vault.database.transaction():
             stored = self._standing(address)
             if stored.state != old:
-                raise CasebookError(f"object {address} is {stored.state}")
+                raise CasebookError(f"object {address} is {stored.state}", "object_state")
             if new == "withdrawn":
                 self._record("withdrawn", by, stored, reason)
                 self._index.set_state(address, "withdrawn")
@@ -123,12 +126,12 @@ class Keeping:
             CasebookError: neither or both are named, no such object, no reason.
         """
         if bool(address) == bool(case):
-            raise CasebookError("name an object or a case to hold")
+            raise CasebookError("name an object or a case to hold", "object_or_case")
         _need(reason)
         with self._vault.database.transaction():
             case = self._standing(address).case if address else case
             if not address and self._index.case_key(case) is None:
-                raise CasebookError(f"there is no evidence of a case {case}")
+                raise CasebookError(f"there is no evidence of a case {case}", "no_evidence", case=case)
             record = self._custody.append("held", by, case=case, object=address, reason=reason)
             hold = Hold(number=record.number, object=address, case=case, by=by, reason=reason, at=record.at)
             self._index.hold(hold)
@@ -144,7 +147,7 @@ class Keeping:
         with self._vault.database.transaction():
             hold = next((h for h in self._index.holds() if h.number == number), None)
             if hold is None:
-                raise CasebookError(f"no hold {number} stands")
+                raise CasebookError(f"no hold {number} stands", "no_hold", number=number)
             facts: dict[str, int | str | bool] = {"hold": number}
             self._custody.append(
                 "released", by, case=hold.case, object=hold.object, reason=reason, facts=facts
@@ -161,13 +164,13 @@ class Keeping:
             CasebookError: neither or both are named, nothing there, no reason.
         """
         if bool(address) == bool(case):
-            raise CasebookError("name an object or a case")
+            raise CasebookError("name an object or a case", "object_or_case")
         _need(reason)
         answers = []
         with self._vault.database.transaction():
             found = [self._standing(address)] if address else list(self._index.objects(case))
             if not found:
-                raise CasebookError(f"there is no evidence of a case {case}")
+                raise CasebookError(f"there is no evidence of a case {case}", "no_evidence", case=case)
             for stored in (s for s in found if s.state != "destroyed"):
                 reasons = self.reasons(stored)
                 facts: dict[str, int | str | bool] = {"kept": bool(reasons)}
@@ -194,7 +197,9 @@ class Keeping:
             self._unless_kept(stored)
             if (there := self._index.asked(address)) is not None:
                 raise CasebookError(
-                    f"{there.by} asked for the destruction of {address} on {there.at} already"
+                    f"{there.by} asked for the destruction of {address} on {there.at} already",
+                    "destruction_asked",
+                    who=there.by,
                 )
             record = self._record("destruction-asked", by, stored, reason)
             asked = Asked(address=address, by=by, reason=reason, at=record.at)
@@ -211,7 +216,7 @@ class Keeping:
         with self._vault.database.transaction():
             stored = self._standing(address)
             if self._index.asked(address) is None:
-                raise CasebookError(f"nobody asked for the destruction of {address}")
+                raise CasebookError(f"nobody asked for the destruction of {address}", "destruction_not_asked")
             self._record("destruction-cancelled", by, stored, reason)
             self._index.unask(address)
 
@@ -227,9 +232,11 @@ class Keeping:
             stored = self._standing(address)
             asked = self._index.asked(address)
             if asked is None:
-                raise CasebookError(f"nobody asked for the destruction of {address}")
+                raise CasebookError(f"nobody asked for the destruction of {address}", "destruction_not_asked")
             if not by.strip() or same_person(by, asked.by):
-                raise CasebookError(f"{asked.by} asked for it; another person must confirm")
+                raise CasebookError(
+                    f"{asked.by} asked for it; another person must confirm", "destruction_yours"
+                )
             self._unless_kept(stored)
             kept = self.kept(stored)
             facts: dict[str, int | str | bool] = {"asked_by": asked.by, "sha256": stored.sha256}
@@ -255,18 +262,21 @@ class Keeping:
         """
         body = self._index.certificate(address)
         if body is None:
-            raise CasebookError(f"object {self._index.get(address).address} was not destroyed")
+            raise CasebookError(
+                f"object {self._index.get(address).address} was not destroyed", "not_destroyed"
+            )
         return msgspec.json.decode(body, type=Certificate)
 
     def _standing(self, address: str) -> Stored:
         stored = self._index.get(address)
         if stored.state == "destroyed":
-            raise CasebookError(f"object {address} was destroyed; see its certificate")
+            raise CasebookError(f"object {address} was destroyed; see its certificate", "destroyed")
         return stored
 
     def _unless_kept(self, stored: Stored) -> None:
         if reasons := self.reasons(stored):
-            raise Refused(stored.address, reasons)
+            holds = len(self._index.holds_on(stored))
+            raise Refused(stored.address, reasons, holds, self.kept(stored))
 
     def _record(self, kind: Kind, by: str, stored: Stored, reason: str) -> Record:
         _need(reason)
@@ -275,4 +285,4 @@ class Keeping:
 
 def _need(reason: str) -> None:
     if not reason.strip():
-        raise CasebookError("a reason is needed")
+        raise CasebookError("a reason is needed", "reason_needed")

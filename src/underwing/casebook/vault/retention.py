@@ -76,7 +76,7 @@ class Retention(Struct, frozen=True):
             if rule.kind in (kind, "*") and (rule.region == EVERYWHERE or not named or rule.region in named)
         ]
         if not found:
-            raise CasebookError("no retention rule applies; keep the rule of region '*'")
+            raise CasebookError("no retention rule applies; keep the rule of region '*'", "no_retention")
         return max(found, key=lambda kept: kept.until)
 
 
@@ -88,9 +88,11 @@ def check_regions(regions: Iterable[str]) -> None:
     """
     for region in regions:
         if region == "UK":
-            raise CasebookError("region 'UK': the United Kingdom is GB")
+            raise CasebookError("region 'UK': the United Kingdom is GB", "region")
         if not (len(region) == 2 and region.isascii() and region.isalpha() and region.isupper()):
-            raise CasebookError(f"region {region!r}: two capital letters as in ISO 3166, such as GB or US")
+            raise CasebookError(
+                f"region {region!r}: two capital letters as in ISO 3166, such as GB or US", "region"
+            )
 
 
 def load_retention(path: Path | None = None) -> Retention:

@@ -22,13 +22,19 @@ _PAGE = 1_000
 class StoreFailed(CasebookError):
     """The object store refused or cannot be reached."""
 
+    key = "store_failed"
+
 
 class Exists(CasebookError):
     """The name is taken already."""
 
+    key = "store_failed"
+
 
 class Missing(CasebookError):
     """There is no such name."""
+
+    key = "tampered"
 
 
 class ObjectStore:
@@ -58,7 +64,7 @@ class ObjectStore:
             made = from_url(url, config=plain, client_options=client)  # type: ignore[call-overload]
             return cls(made)
         except (BaseError, ValueError) as error:
-            raise CasebookError(f"{url} cannot be used as a store: {_short(error)}") from None
+            raise CasebookError(f"{url} cannot be used as a store: {_short(error)}", "store_failed") from None
 
     def put(self, name: str, body: bytes) -> None:
         """Write a new name, whole or not at all.

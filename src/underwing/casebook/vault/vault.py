@@ -38,6 +38,8 @@ STALE = timedelta(hours=24)
 class Tampered(CasebookError):
     """What the store or the index gave is not what was put; names the object and the place."""
 
+    key = "tampered"
+
 
 class Label(Struct, frozen=True, forbid_unknown_fields=True):
     """What the sender called an object; sealed under its data key, so that it goes when the object goes."""
@@ -84,7 +86,7 @@ class Vault:
                 has the only copy that counts, and may send it again.
         """
         if not case.strip() or not by.strip():
-            raise CasebookError("evidence needs a case and the name of who brings it")
+            raise CasebookError("evidence needs a case and the name of who brings it", "object_or_case")
         check_regions(regions)
         case_key = self._case_key(case, make=True)
         locator, data_key, begun = secrets.token_bytes(16), wrapping.new_key(), times.write(self.clock())
@@ -132,7 +134,9 @@ class Vault:
             address = address_of(case_key, made.sha256, generation)
             stored = msgspec.structs.replace(made, address=address, generation=generation)
             if not self.index.end(stored.locator):
-                raise CasebookError("the intake took so long that it was given up; send it again")
+                raise CasebookError(
+                    "the intake took so long that it was given up; send it again", "intake_slow"
+                )
             record = self.custody.append(
                 "intake", by, case=stored.case, object=address, reason=reason, facts=intake_facts(stored)
             )
@@ -162,9 +166,9 @@ class Vault:
         """
         stored = self.index.get(address)
         if stored.state == "destroyed":
-            raise CasebookError(f"object {address} was destroyed; see its certificate")
+            raise CasebookError(f"object {address} was destroyed; see its certificate", "destroyed")
         if stored.state == "withdrawn" and looking in _ON_SCREEN:
-            raise CasebookError(f"object {address} is withdrawn from view")
+            raise CasebookError(f"object {address} is withdrawn from view", "withdrawn")
         self.custody.append(looking, by, case=stored.case, object=address, reason=reason, facts=facts)
         return self.unsealed(stored)
 
@@ -219,7 +223,7 @@ class Vault:
             CasebookError: it is the same key, or a case key that the one at hand does not open; nothing is changed then.
         """
         if keys.id == self._keys.id:
-            raise CasebookError(f"the cases are wrapped by key {keys.id} already")
+            raise CasebookError(f"the cases are wrapped by key {keys.id} already", "key_same")
         with self.database.transaction():
             cases = [case for case, _, _ in self.index.case_keys()]
             for case in cases:

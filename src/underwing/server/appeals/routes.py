@@ -58,7 +58,7 @@ class NewAppeal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class AppealAnswer(Struct, frozen=True, kw_only=True):
     """How an appeal stands. `restore`: the decision was wrong, what followed from it is to be undone; with `partly` the
     platform decides what. `pending`: what this service has still to do about it. `answer` is what the account holder is
-    told."""
+    told. `independent` false: whoever decided had decided the first time too, since nobody else was there."""
 
     id: str
     kind: Kind
@@ -71,6 +71,7 @@ class AppealAnswer(Struct, frozen=True, kw_only=True):
     restore: bool
     answer: str
     pending: tuple[str, ...]
+    independent: bool | None = None
 
 
 TYPES = [NewToken, TokenAnswer, NewAppeal, AppealAnswer]
@@ -158,4 +159,5 @@ def answer_of(appeal: Appeal, pending: list[str]) -> AppealAnswer:
         id=appeal.id, kind=appeal.kind, account=appeal.account, event=appeal.event, state=appeal.state,
         filed=appeal.filed, due=appeal.due, decided=appeal.decided,
         restore=appeal.kind == "decision" and appeal.state == "reversed", answer=appeal.answer, pending=tuple(pending),
+        independent=None if appeal.decided is None else not appeal.alone,
     )  # fmt: skip

@@ -102,6 +102,7 @@ async def _page(
     return render(
         visit, "appeal.html.j2", status=status, token=token, grant=grant, told=grant.statement, filed=filed, text=text,
         wrong=kind, kinds={appeal.kind for appeal in filed}, most=MOST_TEXT,
+        independent=await visit.work(appeals.independent, grant),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from underwing.casebook.context import Said
 from underwing.casebook.people import May
 from underwing.model import Decision
 from underwing.server.console.desk import Desk
+from underwing.server.console.refusals import reason_of
 from underwing.server.console.render import render
 from underwing.server.console.site import Site, View
 from underwing.server.console.timeline import decisions_of
@@ -55,10 +56,11 @@ async def show(desk: Desk, visit: Visit, id: str) -> Response:
     appeals = _appeals(desk)
     appeal = await _get(appeals, visit, id)
     mine = visit.member.id in await visit.work(appeals.deciders, appeal)
+    alone = await visit.work(appeals.alone_from, appeal) if mine and appeal.open else None
     matter = await visit.work(_matter, desk, visit, appeal) if appeal.holder == visit.member.id else None
     return render(
         visit, "one_appeal.html.j2", appeal=appeal, matter=matter, first=mine, verdicts=VERDICTS, names=desk.names(),
-        told=appeal.statement,
+        told=appeal.statement, alone=alone,
     )  # fmt: skip
 
 
@@ -115,7 +117,7 @@ async def _act(visit: Visit, act: object, *args: object, **more: object) -> None
     except NotYou:
         raise Problem(403, "appeals.not_you") from None
     except AppealError as error:
-        raise Problem(409, "problem.because", why=str(error)) from None
+        raise Problem(409, "problem.because", why=reason_of(visit, error)) from None
 
 
 def _appeals(desk: Desk) -> Appeals:

@@ -78,7 +78,7 @@ def _do(desk: Desk, name: str, how: How, visit: Visit) -> Case:
         if now is None:
             raise Problem(404, "problem.no_case")
         if (name in WHOLE and now.version != version) or (name != "note" and now.acted != acted):
-            raise Stale(f"case {number} has changed since it was shown")
+            raise Stale(f"case {number} has changed since it was shown", "changed", case=number)
         done = how(desk, visit, now)
         if name != "close" or done.state == "closed":
             desk.audit(visit.member, name, f"case:{number}")
@@ -143,7 +143,7 @@ def close(desk: Desk, visit: Visit, case: Case) -> Case:
     if desk.people is None or not desk.second.needs("close", facts):
         return desk.book.close(case.id, who, outcome, reason)
     if case.state not in ("open", "taken") or case.holder not in (None, who):
-        raise Stale(f"case {case.id} is no longer there to be closed")
+        raise Stale(f"case {case.id} is no longer there to be closed", "changed", case=case.id)
     body = {"case": str(case.id), "version": str(case.version), "outcome": outcome, "reason": reason}
     desk.second.ask("close", f"case:{case.id}", who, reason[:MOST_WHY], body)
     return case

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from underwing.casebook.people import Member
 
 SESSION_SECONDS = 12 * 3600
-TICKET_SECONDS = 15 * 60
+TICKET_SECONDS = 12 * 3600
 DEMO = Member(id="demo", name="demo", shown="Demo", role="senior")
 _MOST = 1_000
 
@@ -26,7 +26,7 @@ class Guests:
         self._sessions: OrderedDict[str, tuple[Member, float]] = OrderedDict()
 
     def invite(self, member: Member = DEMO, ticket: str = "") -> str:
-        """A ticket that opens one session as `member` within a quarter of an hour (a given one: for good)."""
+        """A ticket that opens one session as `member` within twelve hours (a given one: for good)."""
         made = ticket or secrets.token_urlsafe(32)
         _put(self._tickets, digest(made), member, float("inf") if ticket else TICKET_SECONDS)
         return made

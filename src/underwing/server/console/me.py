@@ -4,8 +4,9 @@ from functools import partial
 
 from underwing.casebook.people import May, Member, PeopleError, Refused
 from underwing.server.console.desk import Desk
+from underwing.server.console.refusals import reason_of
 from underwing.server.console.render import render
-from underwing.server.console.sign_in import codes_page, people_of, qr, refused, told, whence
+from underwing.server.console.sign_in import codes_page, people_of, qr, refused, whence
 from underwing.server.console.site import Site, View
 from underwing.server.console.visit import Problem, Visit
 from underwing.server.console.words import say
@@ -68,7 +69,7 @@ async def set_phrase(desk: Desk, visit: Visit) -> Response:
             *whence(visit),
         )
     except PeopleError as error:
-        return await _page(desk, visit, 400, told(visit, error), "phrase")
+        return await _page(desk, visit, 400, reason_of(visit, error), "phrase")
     if isinstance(made, Refused):
         return await _page(desk, visit, *_not_proven(visit, made), "phrase")
     return visit.redirect(HOME, "me.phrase", "", visit.session_cookie(made.token))

@@ -7,8 +7,9 @@ from msgspec import ValidationError, convert
 
 from underwing.casebook.people import May, PeopleError, Request, Role
 from underwing.server.console.desk import Desk
+from underwing.server.console.refusals import reason_of
 from underwing.server.console.render import render
-from underwing.server.console.sign_in import people_of, told
+from underwing.server.console.sign_in import people_of
 from underwing.server.console.site import Site, View
 from underwing.server.console.visit import Problem, Visit
 from underwing.server.http import Response
@@ -56,7 +57,7 @@ async def add(desk: Desk, visit: Visit) -> Response:
             form.get("why", ""),
         )  # fmt: skip
     except PeopleError as error:
-        return await _list(desk, visit, 400, told(visit, error))
+        return await _list(desk, visit, 400, reason_of(visit, error))
     return _after(visit, asked, member.id, "people.added")
 
 
@@ -70,10 +71,14 @@ async def _person(desk: Desk, visit: Visit, id: str, status: int = 200, wrong: s
     standing = next((s for s in await visit.work(people.standings) if s.member.id == id), None)
     if standing is None:
         raise Problem(404)
-    role = standing.member.role
+    facts, about, by = {"role": str(standing.member.role)}, f"member:{id}", visit.member.id
+    takes = {
+        what: await visit.work(partial(people.second.needs, what, facts, about=about, by=by))
+        for what in ("reset", "give_role")
+    }
     return render(
         visit, "person.html.j2", status=status, wrong=wrong, standing=standing, person=standing.member,
-        roles=get_args(Role), reset_takes_two=people.second.needs("reset", {"role": role}),
+        roles=get_args(Role), takes_two=takes,
         waiting=await visit.work(people.second.pending, f"member:{id}"),
     )  # fmt: skip
 
@@ -89,20 +94,19 @@ async def close(desk: Desk, visit: Visit, id: str) -> Response:
 
 
 async def reopen(desk: Desk, visit: Visit, id: str) -> Response:
-    """Open a closed account again. One whose role takes a second person comes back as a reviewer."""
-    people = people_of(desk)
-    member = await visit.work(people.member, id)
-    role: Role | None = None
-    if member is not None and people.second.needs("give_role", {"role": member.role}):
-        role = "reviewer"
-    return await _changed(desk, visit, id, "people.opened", active=True, role=role)
+    """Open a closed account again, or ask the second person."""
+    try:
+        asked = await visit.work(people_of(desk).reopen, id, visit.member.id, visit.form.get("why", ""))
+    except PeopleError as error:
+        return await _person(desk, visit, id, 400, reason_of(visit, error))
+    return visit.redirect(f"{HOME}/{id}", "people.asked" if asked else "people.opened")
 
 
 async def _changed(desk: Desk, visit: Visit, id: str, did: str, **fields: object) -> Response:
     try:
         await visit.work(partial(people_of(desk).change, id, visit.member.id, **fields))  # type: ignore[arg-type]
     except PeopleError as error:
-        return await _person(desk, visit, id, 400, told(visit, error))
+        return await _person(desk, visit, id, 400, reason_of(visit, error))
     return visit.redirect(f"{HOME}/{id}", did)
 
 
@@ -113,7 +117,7 @@ async def give_role(desk: Desk, visit: Visit, id: str) -> Response:
             people_of(desk).give_role, id, _role(visit), visit.member.id, visit.form.get("why", "")
         )
     except PeopleError as error:
-        return await _person(desk, visit, id, 400, told(visit, error))
+        return await _person(desk, visit, id, 400, reason_of(visit, error))
     return _after(visit, asked, id, "people.role")
 
 
@@ -122,7 +126,7 @@ async def reset(desk: Desk, visit: Visit, id: str) -> Response:
     try:
         asked = await visit.work(people_of(desk).ask_reset, id, visit.member.id, visit.form.get("why", ""))
     except PeopleError as error:
-        return await _person(desk, visit, id, 400, told(visit, error))
+        return await _person(desk, visit, id, 400, reason_of(visit, error))
     return _after(visit, asked, id, "people.reset")
 
 
@@ -131,7 +135,7 @@ async def end_sessions(desk: Desk, visit: Visit, id: str) -> Response:
     try:
         await visit.work(people_of(desk).end_sessions, id, visit.member.id)
     except PeopleError as error:
-        return await _person(desk, visit, id, 400, told(visit, error))
+        return await _person(desk, visit, id, 400, reason_of(visit, error))
     return visit.redirect(f"{HOME}/{id}", "people.sessions_ended")
 
 

@@ -23,10 +23,10 @@ from underwing.server.console.backtest import (
     sides_of,
 )
 from underwing.server.console.desk import Desk
-from underwing.server.console.golive import put_in_force
 from underwing.server.console.render import render
 from underwing.server.console.site import Site, View
 from underwing.server.console.visit import Problem, Visit
+from underwing.server.golive import PUT, finish, stage
 from underwing.server.http import Refusal, Response
 from underwing.server.recent import newest_number
 
@@ -115,18 +115,32 @@ async def ask(desk: Desk, visit: Visit) -> Response:
 
 
 def carry_out(desk: Desk, request: Request) -> None:
-    """Put the asked-for policy in force; the service takes it over within a second. The record comes before the file: where
-    the file cannot be written, neither is.
+    """Put the asked-for policy in force; the service takes it over within a second. It is laid beside the file in the
+    transaction of its record, and takes the file's place once that stands: where it cannot be written, neither is.
 
     Raises:
-        CasebookError: the text is no policy (any more), or the file cannot be written.
+        CasebookError: the file cannot be written; in the very last step, that it will be at the next start.
     """
-    by, version = request.decided_by or request.asked_by, request.body["version"]
-    desk.people.audit(by, "policy put in force", "policy", {"version": version, "asked_by": request.asked_by})
+    by, version, path = (
+        request.decided_by or request.asked_by,
+        request.body["version"],
+        Path(desk.settings.policy),
+    )
+    record = desk.people.audit(by, PUT, "policy", {"version": version, "asked_by": request.asked_by})
     try:
-        put_in_force(Path(desk.settings.policy), request.body["text"])
+        staged = stage(path, request.body["text"], record.number)
     except PolicyError as error:
-        raise CasebookError(str(error)) from None
+        raise CasebookError(str(error), "policy", why=str(error)) from None
+    desk.database.after(partial(_finish, path, staged))
+
+
+def _finish(path: Path, staged: Path) -> None:
+    try:
+        finish(path, staged)
+    except PolicyError as error:
+        raise CasebookError(
+            f"{error} until the service starts again", "policy_later", why=str(error)
+        ) from None
 
 
 async def lately(desk: Desk) -> Told:

@@ -5,8 +5,9 @@ from functools import partial
 from underwing.casebook.people import May, PeopleError, Request
 from underwing.server.console.desk import Desk
 from underwing.server.console.members import invitation_page
+from underwing.server.console.refusals import reason_of
 from underwing.server.console.render import render
-from underwing.server.console.sign_in import people_of, told
+from underwing.server.console.sign_in import people_of
 from underwing.server.console.site import Site, View
 from underwing.server.console.visit import Problem, Visit
 from underwing.server.http import Response
@@ -59,7 +60,7 @@ async def decide(desk: Desk, how: str, visit: Visit, number: str) -> Response:
     try:
         done = await visit.work(act, int(number), visit.member.id)
     except PeopleError as error:
-        return await _page(desk, visit, 409, told(visit, error))
+        return await _page(desk, visit, 409, reason_of(visit, error))
     if done.result:
         return invitation_page(visit, done.result)
     return visit.redirect(HOME, f"requests.{how}")

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from underwing.casebook.people import Member, People, PeopleError, Refused, Session
 from underwing.server.addresses import client_address
 from underwing.server.console.desk import Desk
+from underwing.server.console.refusals import reason_of
 from underwing.server.console.render import render
 from underwing.server.console.site import SIGN_IN, Site, View
 from underwing.server.console.visit import Problem, Visit
@@ -158,7 +159,7 @@ async def join(door: Doorman, visit: Visit) -> Response:
         async with door as people:
             made = await visit.work(people.join, secret, phrase, *whence(visit))
     except PeopleError as error:
-        return await _joining(door, visit, secret, 400, told(visit, error))
+        return await _joining(door, visit, secret, 400, reason_of(visit, error))
     if isinstance(made, Refused):
         return await _joining(door, visit, secret)
     return await begun(door.people, visit, made)
@@ -284,8 +285,3 @@ def people_of(desk: Desk) -> People:
         raise Refusal(503, "not_ready", "the service starts or stops; try again in 1 s", retry_after=1)
     people: People = desk.people
     return people
-
-
-def told(visit: Visit, error: PeopleError) -> str:
-    """What cannot be done, in the visit's language."""
-    return say(visit.language, f"people.error.{error.key}", **error.values) if error.key else str(error)

@@ -8,11 +8,12 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Literal, NamedTuple
 
-from underwing.casebook.cases import Case, CaseError, Stale
+from underwing.casebook.cases import Case, Stale
 from underwing.casebook.database import CasebookError
-from underwing.casebook.people import May, PeopleError
+from underwing.casebook.people import May
 from underwing.server.console import statics
 from underwing.server.console.desk import Desk
+from underwing.server.console.refusals import reason_of
 from underwing.server.console.render import render
 from underwing.server.console.visit import NOBODY, Problem, Visit
 from underwing.server.console.words import choose
@@ -124,13 +125,9 @@ class Site:
             response = problem_page(visit, problem.status, problem.key, problem.values)
         except Refusal as refusal:
             response = problem_page(visit, refusal.status, headers=refusal.headers)
-        except Stale as stale:
-            response = problem_page(visit, 409, "problem.because", {"why": str(stale)})
-        except PeopleError as error:
-            key = f"people.error.{error.key}" if error.key else "problem.because"
-            response = problem_page(visit, 400, key, error.values if error.key else {"why": str(error)})
-        except (CaseError, CasebookError) as error:
-            response = problem_page(visit, 400, "problem.because", {"why": str(error)})
+        except CasebookError as error:
+            status = 409 if isinstance(error, Stale) else 400
+            response = problem_page(visit, status, "problem.because", {"why": reason_of(visit, error)})
         except sqlite3.Error as error:
             note("store_fault", logging.ERROR, error, request=request.id, route=request.route)
             response = problem_page(visit, 503)

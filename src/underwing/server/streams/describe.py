@@ -5,8 +5,9 @@ from typing import Any
 from underwing.server.describing import ID, REF, answer, get, parameter, problems
 from underwing.server.streams.answers import TYPES
 from underwing.server.streams.hooks.routes import HookAnswer
+from underwing.server.streams.switches import SwitchAnswer, SwitchQuestion
 
-STREAM_TYPES: list[Any] = [*TYPES, HookAnswer]
+STREAM_TYPES: list[Any] = [*TYPES, HookAnswer, SwitchQuestion, SwitchAnswer]
 _ABOUT = parameter("id", "path", "The stream's id.", ID, True)
 _INSIDE = problems(400, 401, 403, 429, 500, 503)
 
@@ -33,7 +34,20 @@ def stream_paths() -> dict[str, Any]:
         "parameters": [_ABOUT],
         "responses": {"200": answer("How it stood.", "StreamAnswer"), **_INSIDE, **problems(404)},
     }
+    switches = {
+        "operationId": "switches",
+        "summary": "What a child's live stream has switched off; and what of its settings is wider than that.",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": REF.format(name="SwitchQuestion")}}},
+        },
+        "responses": {
+            "200": answer("What is to be set, and why.", "SwitchAnswer"),
+            **problems(400, 401, 403, 408, 413, 415, 422, 429, 500, 503),
+        },
+    }
     return {
+        "/v1/switches": {"post": switches},
         "/v1/streams": {
             **get(
                 "streams",

@@ -1,0 +1,111 @@
+"""A stream by WHEP: WebRTC with one HTTP request to begin it (`whep+https://host/path`).
+
+Source: draft-ietf-wish-whep: the offer is posted as `application/sdp`, 201 brings the answer and the session's address,
+which is deleted at the end. Where a server asks for a token, it is `UNDERWING_WHEP_TOKEN`. Every frame is decoded by the
+library; only those that are asked for are kept.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, NoReturn
+from urllib.parse import urljoin, urlsplit
+
+import httpx2
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+from av.video.frame import VideoFrame
+
+from underwing.live.source import Limits, SourceLost, now
+from underwing.live.viewer import Shown
+
+TOKEN = "UNDERWING_WHEP_TOKEN"  # noqa: S105
+_SDP = "application/sdp"
+
+
+def way_in(url: str, limits: Limits) -> "Callable[[], WhepSession]":
+    """What begins a session at an address. Raises `ValueError` when it names no server."""
+    address = url.partition("+")[2]
+    if not urlsplit(address).hostname:
+        raise ValueError("whep: name the endpoint: whep+https://host/path")
+    return partial(WhepSession, address, limits, os.environ.get(TOKEN, ""))
+
+
+class WhepSession:
+    """One session of one endpoint."""
+
+    def __init__(self, endpoint: str, limits: Limits, token: str = "") -> None:
+        self._endpoint, self._limits = endpoint, limits
+        self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._session = ""
+        self._peer: Any = None
+        self._reader: asyncio.Task[None] | None = None
+        self._next: asyncio.Future[Shown] | None = None
+        self._lost: asyncio.Event = asyncio.Event()
+
+    async def enter(self) -> None:
+        """Offer to receive one picture, and wait for its first frame."""
+        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._peer.on("track", self._begin)
+        self._peer.on("connectionstatechange", self._changed)
+        self._peer.addTransceiver("video", direction="recvonly")
+        await self._peer.setLocalDescription(await self._peer.createOffer())
+        answer = await self._ask("POST", self._endpoint, self._peer.localDescription.sdp)
+        self._session = urljoin(self._endpoint, answer.headers.get("location", ""))
+        try:
+            await self._peer.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+        except ValueError as error:
+            raise SourceLost(f"its answer cannot be read: {error}") from None
+        await self.look(True)
+
+    async def look(self, stay: bool) -> list[Shown]:
+        """The next frame that comes."""
+        coming: asyncio.Future[Shown] = asyncio.get_running_loop().create_future()
+        self._next = coming
+        lost = asyncio.create_task(self._lost.wait())
+        await asyncio.wait((coming, lost), return_when=asyncio.FIRST_COMPLETED)
+        lost.cancel()
+        return [await coming] if coming.done() else await self.rest()
+
+    async def rest(self) -> NoReturn:
+        """Wait until the session has ended."""
+        await self._lost.wait()
+        raise SourceLost("the session was closed, or the connection broke off")
+
+    async def leave(self) -> None:
+        """End the session."""
+        if self._session:
+            with suppress(SourceLost):
+                await self._ask("DELETE", self._session)
+        if self._peer is not None:
+            await self._peer.close()
+        if self._reader is not None:
+            self._reader.cancel()
+
+    def _begin(self, track: Any) -> None:
+        self._reader = asyncio.ensure_future(self._read(track))
+
+    async def _read(self, track: Any) -> None:
+        with suppress(MediaStreamError):
+            while True:
+                frame: VideoFrame = await track.recv()
+                if self._next is not None and not self._next.done():
+                    self._next.set_result(Shown(frame, now()))
+        self._lost.set()
+
+    def _changed(self) -> None:
+        if self._peer.connectionState in ("failed", "closed", "disconnected"):
+            self._lost.set()
+
+    async def _ask(self, method: str, url: str, sdp: str = "") -> httpx2.Response:
+        headers = self._headers | ({"content-type": _SDP, "accept": _SDP} if sdp else {})
+        try:
+            async with httpx2.AsyncClient(timeout=self._limits.open, trust_env=False) as client:
+                answer = await client.request(method, url, content=sdp or None, headers=headers)
+        except httpx2.HTTPError as error:
+            raise SourceLost(f"did not answer: {error or type(error).__name__}") from None
+        if sdp and answer.status_code != 201:
+            raise SourceLost(f"the server answered {answer.status_code}")
+        return answer
