@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from console_cases import console
 from debian import program
 from live_servers import RtmpServer, rtmp_server
-from live_sounds import sounding, tone
+from live_sounds import RATE, sounding, tone
+from live_words import spoken, written
 from media_clips import panned
 from server_cases import Running
 from stream_cases import CHILD, PRESSING, Asked, asked, say
@@ -135,3 +137,48 @@ def _written(place: Path, data: bytes) -> Path:
 def opened_to_write_of_watcher(pid: int) -> list[str]:
     assert os.path.exists(f"/proc/{pid}")
     return opened_to_write(pid)
+
+
+def test_chat_the_screen_and_speech_make_one_warning_with_its_clip(
+    all_packs: Packs, tmp_path: Path, server: RtmpServer
+) -> None:
+    said = spoken("Do not end the stream, or I will send it to all your friends.")
+    sound = np.zeros(60 * RATE, np.int16)
+    for start in range(6 * RATE, len(sound) - len(said), 12 * RATE):
+        sound[start : start + len(said)] = said
+    coffee, path, home = panned("coffee"), tmp_path / "film.flv", tmp_path / "service"
+    home.mkdir()
+    path.write_bytes(
+        sounding(lambda at: written(coffee(at), "500 coins if you show us"), 60.0, sound, rate=8, gop=8)
+    )
+    given = {"stream_hosts": "127.0.0.1", "stream_text": "rapidocr", "stream_words": "whisper"}
+    with (
+        console(Engine(all_packs, load_policy()), home, **given) as service,
+        service.client("platform") as client,
+    ):
+        client.post("/v1/events", json=CHILD)
+        with sent(path, server.url("two")):
+            client.post("/v1/streams", json={**asked(server, "two"), "control": []})
+            one = Asked(service, "two")
+            one.until(lambda told: {"stream_text"} <= {event["type"] for event in told["events"]}, 120)
+            say(service, ["do it now, 500 coins if you stand up"], "two")
+            told = one.until(lambda told: told["level"] == "review", 120)
+            paged = [event for event in told["events"] if "page" in event["actions"]]
+            assert len(paged) == 1
+            caring = service.app._caring
+            assert caring is not None
+            case = caring.evidence.case_of(paged[0]["event"])
+            assert case is not None
+            end = time.monotonic() + 60
+            while not (kept := exhibits(service, case)):
+                assert time.monotonic() < end
+                time.sleep(0.1)
+        with service.client("reviewer") as reviewer:
+            decision = reviewer.get(f"/v1/decisions/{paged[0]['event']}").json()
+    signals = {reason["signal"] for reason in decision["reasons"]}
+    assert "en.pressure.insist" in signals
+    assert any(signal.startswith("overheard.en.threat") for signal in signals)
+    assert any("spoken at" in reason["source"] for reason in decision["reasons"])
+    assert decision["target"] == "kid"
+    assert decision["actor"] in ("v1", None)
+    assert kept[0].type == "video/x-matroska"
