@@ -4,15 +4,21 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from live_servers import RtmpServer, publisher, rtmp_server
+from media_clips import clip, panned
 from server_cases import Running, running
 from stream_cases import CALM, CHILD, PRESSING, Asked, asked, say
+from underwing.banks.banked import entry_hashes
+from underwing.banks.entries import Bank, Entry
+from underwing.banks.store import Store
 from underwing.engine import Engine
 from underwing.live import crew
+from underwing.media.hashing import look_to_bank
 from underwing.packs import Packs
 from underwing.policy import load_policy
 
@@ -93,6 +99,32 @@ def test_watches_go_on_after_a_restart_of_the_service(
             assert any("the service was restarted" in event["why"] for event in told["events"])
     with pytest.raises(ProcessLookupError):
         os.kill(watcher, 0)
+
+
+def test_known_material_is_found_by_the_service_and_its_stream_ended(
+    engine: Engine, tmp_path: Path, server: RtmpServer
+) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(clip(panned("coffee"), 10.0, size=(640, 360)))
+    with closing(Store.open(tmp_path / "banks.db")) as store:
+        store.create_bank(Bank(name="known"), by="t", now=0)
+        hashes = entry_hashes(look_to_bank(film.read_bytes()))
+        store.put("known", [Entry(id="film", label="test", hashes=hashes, media="video")], by="t", now=0)
+    with (
+        running(engine, tmp_path, stream_hosts=HOSTS) as service,
+        publisher(server.url("one"), film) as sending,
+        service.client("platform") as client,
+    ):
+        client.post("/v1/streams", json=asked(server))
+        told = Asked(service, "one").until(
+            lambda told: [act for act in told["actions"] if act["outcome"] == "done"]
+        )
+        (frame,) = [event for event in told["events"] if event["type"] == "stream_frame"][:1]
+        assert (frame["stage"], "end_stream" in frame["actions"]) == ("known_media", True)
+        decision = client.get(f"/v1/decisions/{frame['event']}").json()
+        assert decision["stage"] == "known_media"
+        sending.wait(30)
+        assert sending.poll() != 0
 
 
 @pytest.mark.parametrize(("texts", "ended"), [(PRESSING, True), (CALM, False)], ids=["pressed", "calm"])

@@ -38,7 +38,7 @@ from underwing.live.orders import (
     decode_report,
     framed,
 )
-from underwing.live.places import SUSPECT_FOR, Place, again_after, choose, suspect
+from underwing.live.places import SUSPECT_FOR, Place, again_after, choose, lane_of
 from underwing.live.plugins import Plan
 from underwing.live.rolling import Keep
 from underwing.live.senses import Noticed
@@ -181,13 +181,13 @@ class Crew:
     # -- placing ----------------------------------------------------------------------------------------
 
     def _place(self, stream: _Stream) -> None:
-        alone = suspect(stream.deaths, time.monotonic())
+        lane = lane_of(stream.id, stream.deaths, time.monotonic())
         places = [
-            Place(n, sum(s.process is process for s in self._streams.values()), process.alone)
+            Place(n, sum(s.process is process for s in self._streams.values()), process.lane)
             for n, process in enumerate(self._processes)
         ]
-        number = choose(places, self._most, alone)
-        process = self._processes[number] if number is not None else self._begun(alone)
+        number = choose(places, self._most, lane)
+        process = self._processes[number] if number is not None else self._begun(lane)
         stream.watch, stream.process = next(self._numbers), process
         self._watches[stream.watch] = stream
         closer = max(0.0, stream.closer_until - time.monotonic())
@@ -203,8 +203,8 @@ class Crew:
             )
         )
 
-    def _begun(self, alone: bool) -> "_Process":
-        process = _Process(self, alone, self._plan)
+    def _begun(self, lane: str) -> "_Process":
+        process = _Process(lane, self._plan)
         self._processes.append(process)
         self._keep(self._attend(process))
         return process
@@ -224,7 +224,7 @@ class Crew:
         finally:
             await process.end()
         if not self._closed:
-            self.deaths += 1
+            self.deaths += not process.spare
             self._bury(process, process.why or why)
 
     def _bury(self, process: "_Process", why: str) -> None:
@@ -285,6 +285,9 @@ class Crew:
                 silent = process.silent
                 if silent > (SILENT if process.ready else STARTS_WITHIN):
                     process.kill(f"its watcher said nothing for {silent:.0f} s")
+                elif process.lane and not any(s.process is process for s in self._streams.values()):
+                    process.spare = True
+                    process.kill("no suspect is left in it")
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -300,9 +303,9 @@ class Crew:
 class _Process:
     """One process. What is sent before it has started waits."""
 
-    def __init__(self, crew: Crew, alone: bool, plan: Plan) -> None:
+    def __init__(self, lane: str, plan: Plan) -> None:
         self._plan = plan
-        self.alone, self.ready, self.pid = alone, False, 0
+        self.lane, self.ready, self.spare, self.pid = lane, False, False, 0
         self.why = self.culprit = ""
         self.told: set[int] = set()
         self._process: asyncio.subprocess.Process | None = None

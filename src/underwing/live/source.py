@@ -46,11 +46,12 @@ class SourceLost(Exception):
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """Seconds that opening, and silence while reading, may last; pixels of a frame."""
+    """Seconds that opening, and silence while reading, may last; pixels of a frame; how often HTTP may send us elsewhere."""
 
     open: float = 10.0
     read: float = 8.0
     pixels: int = 4096 * 2304
+    redirects: int = 8
 
 
 class Piece(Struct, frozen=True):
@@ -111,6 +112,8 @@ def opened(url: str, limits: Limits | None = None) -> Iterator[Source]:
         "probesize": "1048576",
         "protocol_whitelist": _PROTOCOLS[scheme],
     }
+    if scheme in ("http", "https"):
+        options["max_redirects"] = str(limits.redirects)
     if scheme in ("rtmp", "rtmps"):
         options["rtmp_live"] = "live"
     try:

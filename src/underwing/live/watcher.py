@@ -39,7 +39,7 @@ from underwing.live.orders import (
     framed,
 )
 from underwing.live.plugins import Plan, load
-from underwing.live.source import Piece, Source, patience
+from underwing.live.source import Limits, Piece, Source, patience
 from underwing.live.thinker import Thinker
 from underwing.live.watch import Health, Sighting, Watch
 
@@ -48,6 +48,8 @@ HANGS = 30.0
 """Seconds without a packet or a try after which a thread hangs: opening is bounded by 10, reading by 8, a pause between
 tries by 15. FFmpeg's FLV reader, for one, never comes back when a publisher goes on with another codec."""
 MOST_HANGING = 8
+LIMITS = Limits(redirects=0)
+"""Who asks for a watch names a host that may be asked; it sends us to no other."""
 
 
 class _Watching:
@@ -87,8 +89,7 @@ class _Watching:
                 self._harmless(beside, beside.looked, frame, second, at)
 
         self.watch = watch = Watch(
-            self._order.url, seen, changed, give_up=self._order.give_up,
-            taken=taken, looked=looked,
+            self._order.url, seen, changed, give_up=self._order.give_up, limits=LIMITS, taken=taken, looked=looked,
         )  # fmt: skip
         watch.raise_for(max(0.0, self._closer_until - time.monotonic()))
         self.thread = threading.Thread(

@@ -1,9 +1,9 @@
 """The one thread that talks to the engine: group commit, big bodies in slices, reads in between.
 
 Single events that arrive while a transaction runs are folded together in the next one, so that a thousand a
-second share a few hundred commits. A big body is cut into slices, short ones while single events are about,
-and one slice goes between two groups of single events: neither starves the other. Whatever is answered has
-been committed.
+second share a few hundred commits; conversations take turns, so that a flood in one delays no other. A big body is
+cut into slices, short ones while single events are about, and one slice goes between two groups of single
+events: neither starves the other. Whatever is answered has been committed.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from underwing.engine import Runner, StoreError
 from underwing.engine.runner import Answer
 from underwing.model import Event
 from underwing.server.casework import Casework
+from underwing.server.fair import Turns
 from underwing.server.http import Refusal
 from underwing.server.intake import Problem, take
 from underwing.server.logs import note
@@ -28,8 +29,11 @@ from underwing.server.metrics import Metrics
 R = TypeVar("R")
 GROUP = 1_000
 """At most this many single events in a transaction."""
-SLICE, SHORT_SLICE = 2_000, 100
-"""Lines of a big body in a transaction, without and with single events about."""
+SLICE, SHORT_SLICE, LEAST = 2_000, 100, 10
+"""Lines of a big body in a transaction, without and with single events about; and the fewest."""
+SHORT_SECONDS = 0.005
+"""While single events are about, so much work goes into a transaction, as far as that can be told from those before:
+nobody waits longer for what others said."""
 APART_SECONDS = 0.0025
 """Groups of single events are committed at least this far apart: alone an event goes at once, in a rush a few
 share what a commit costs."""
@@ -83,7 +87,9 @@ class Ingest:
         self._queue: queue.SimpleQueue[_Single | _Bulk | _Call | None] = queue.SimpleQueue()
         self._waiting = self._singles_waiting = 0
         metrics.waiting.set_function(lambda: self._waiting)
-        self._singles: deque[_Single] = deque()
+        self._singles: Turns[_Single] = Turns()
+        self._cost = 0.0001
+        """Seconds of the processor that an event took of late."""
         self._bulks: deque[_Bulk] = deque()
         self._closed = False
         self._last_single = 0.0
@@ -158,7 +164,7 @@ class Ingest:
                 continue
             if self._singles:
                 self._last_single = time.monotonic()
-                group = [self._singles.popleft() for _ in range(min(len(self._singles), GROUP))]
+                group = self._singles.take(self._short(GROUP))
                 outcomes = self._decide([job.event for job in group])
                 self._answer([(job.future, outcome) for job, outcome in zip(group, outcomes, strict=True)])
             if self._bulks:
@@ -181,7 +187,7 @@ class Ingest:
             if job is None:
                 return True
             if type(job) is _Single:
-                self._singles.append(job)
+                self._singles.put(getattr(job.event, "conversation", ""), job)
             elif type(job) is _Bulk:
                 self._bulks.append(job)
             elif isinstance(job, _Call):
@@ -195,9 +201,13 @@ class Ingest:
         else:
             self._answer([(job.future, result)])
 
+    def _short(self, most: int) -> int:
+        """How many events take `SHORT_SECONDS`, at most so many."""
+        return max(LEAST, min(most, int(SHORT_SECONDS / self._cost)))
+
     def _slice(self, job: _Bulk) -> None:
         about = time.monotonic() - self._last_single < _ABOUT_SECONDS
-        part = job.lines[job.done : job.done + (SHORT_SLICE if about else SLICE)]
+        part = job.lines[job.done : job.done + (self._short(SHORT_SLICE) if about else SLICE)]
         now = time.time()
         taken = [take(data, now, self._max_ahead) for _, data in part]
         decided = iter(self._decide([event for event in taken if not isinstance(event, Problem)]))
@@ -223,7 +233,9 @@ class Ingest:
         if not events:
             return []
         faults: list[BaseException] = []
+        began = time.thread_time()
         outcomes = self._attempt(events, faults)
+        self._cost += 0.1 * ((time.thread_time() - began) / len(events) - self._cost)
         if self._casework is not None:
             outcomes = self._record(self._casework, events, outcomes)
         self._tell(events, outcomes)

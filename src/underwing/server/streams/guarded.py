@@ -87,7 +87,9 @@ def without_secrets(address: str) -> str:
     the rest may be a stream's key."""
     parts = urlsplit(address)
     path = parts.path.strip("/").split("/")
-    shown = f"/{path[0]}" + ("/…" if len(path) > 1 else "") if path[0] else ""
+    shown = "/…" if path[0] else ""
+    if len(path) > 1:
+        shown = f"/{path[0]}/…"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], shown, "", ""))
 
 
