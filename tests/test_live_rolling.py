@@ -13,14 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from live_servers import free_port
 from live_sounds import RATE, sounding, tone
 from media_clips import panned
+from test_live_livekit import SOON, watched
+from test_live_watch import Told
 from underwing.live.clip import Clip
 from underwing.live.keeping import LastSeconds
 from underwing.live.rolling import STRETCH_BYTES, Keep, Rolling
 from underwing.live.source import Piece, Source, SourceLost, opened
 from underwing.live.stills import Stills
 from underwing.live.watch import Watch
+from whep_server import TOKEN, whep_server
 
 SECONDS = 12.0
 
@@ -231,3 +235,17 @@ def test_packets_are_kept_where_there_are_any_and_looks_where_not(film):
     assert len(played(all_of_it)["video"]) == round(SECONDS * 15)
     assert 20 <= len(played(stills)["video"]) <= 26
     assert not played(stills)["audio"]
+
+
+def test_a_joined_stream_is_kept_by_its_looks(monkeypatch):
+    monkeypatch.setenv("UNDERWING_WHEP_TOKEN", TOKEN)
+    kept, told = LastSeconds(Keep()), Told()
+    with (
+        whep_server(panned("coffee"), free_port()) as server,
+        watched(server.url, told, taken=kept.taken, looked=kept.looked, **SOON) as eye,
+    ):
+        eye.raise_for(60)
+        told.until(lambda: len(told.seen) >= 4)
+        (clip,) = kept.clips()
+    assert len(played(clip)["video"]) >= 3
+    assert abs(clip.ended - time.time()) < 60
