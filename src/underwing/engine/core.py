@@ -7,16 +7,17 @@ Rule for time: the engine knows only `at` of the events. A state's clock never r
 taken as evidence that has decayed since its own time, at the newest state (see `risk/pair.py`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from underwing.engine.corrections import correct
 from underwing.engine.keys import pair_key, room_target, short_hash
-from underwing.engine.links import LinkMatch, Links, listed_of
+from underwing.engine.links import Links, listed_of
 from underwing.engine.media import judge_media
-from underwing.engine.overheard import as_message, nobody, pressed, pressing
+from underwing.engine.overheard import taken_for_said
 from underwing.engine.people import as_claimed, note_speaker, readings_of_others, target_of
+from underwing.engine.said import Said
 from underwing.engine.sides import calm, other_side, press, raised
 from underwing.engine.state import State
 from underwing.engine.streams import judge_frame, judge_gift, judge_stream, reads_again
@@ -51,7 +52,6 @@ from underwing.risk import (
     Facts,
     PairState,
     Parties,
-    RoomState,
     Settings,
     child_of,
     effective_age,
@@ -66,24 +66,9 @@ from underwing.risk import (
     with_reading,
 )
 from underwing.risk.context import UNKNOWN
-from underwing.text import NOTHING, ClaimFinder, Claims, Meaning, simhash
+from underwing.text import NOTHING, ClaimFinder, Meaning, simhash
 
 ENGINE_VERSION = "1"
-
-
-class _Said(Struct, frozen=True, gc=False, kw_only=True):
-    """A message that says something: when, between whom, what was found in it and how it reads."""
-
-    at: int
-    key: str
-    other: str
-    direct: bool
-    opening: bool
-    view: str
-    signals: tuple[Signal, ...]
-    claims: Claims
-    read: tuple[Contribution | None] | None
-    listed: Sequence[LinkMatch]
 
 
 class Engine:
@@ -184,7 +169,7 @@ class Engine:
             and not trigger
         ):
             return self._quiet(event.id, sender, other if direct else None)
-        said = _Said(
+        said = Said(
             at=at, key=key, other=other, direct=direct, opening=opening, view=scan.view, signals=scan.signals,
             claims=claims, read=read, listed=listed,
         )  # fmt: skip
@@ -198,31 +183,20 @@ class Engine:
 
     def _overheard(self, state: State, event: StreamText) -> Decision:
         """Words that nobody is known to have said, in the stream of a child or of one who may be."""
-        theirs = state.accounts.get(event.sender) or UNKNOWN
         scan = self._scan(event.text)
-        if is_minor(theirs) is False or not scan.signals:
+        found = taken_for_said(state, event, scan.signals, self.settings)
+        if found is None:
             return self._quiet(event.id, None, event.sender)
-        signals, sender = pressing(state, event, scan.signals, self.settings), nobody(event.conversation)
-        if not signals:
-            signals, sender = pressed(state, event, scan.signals, self.settings), event.sender
-        if not signals:
-            return self._quiet(event.id, None, event.sender)
+        message, signals, theirs = found
         other = room_target(event.conversation)
-        room = state.rooms.get(event.conversation) or RoomState()
-        if not room.host:
-            state.rooms.put(event.conversation, structs.replace(room, host=event.sender))
-        said = _Said(
-            at=int(event.at.timestamp()), key=pair_key(sender, other), other=other, direct=False, opening=False,
+        said = Said(
+            at=int(event.at.timestamp()), key=pair_key(message.sender, other), other=other, direct=False, opening=False,
             view=scan.view, signals=signals, claims=NOTHING, read=None, listed=(),
         )  # fmt: skip
-        message = as_message(event, sender)
-        if sender == event.sender:
-            return self._weigh(state, message, said, None, UNKNOWN)
-        return self._weigh(state, message, said, event.sender, theirs)
+        own = message.sender == event.sender
+        return self._weigh(state, message, said, None if own else event.sender, theirs)
 
-    def _weigh(
-        self, state: State, event: Message, said: "_Said", target: str | None, theirs: Facts
-    ) -> Decision:
+    def _weigh(self, state: State, event: Message, said: Said, target: str | None, theirs: Facts) -> Decision:
         """Fold what a message says into the states it concerns, and decide."""
         at, key, other, direct, opening = said.at, said.key, said.other, said.direct, said.opening
         sender, claims, read = event.sender, said.claims, said.read

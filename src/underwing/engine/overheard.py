@@ -12,7 +12,8 @@ from msgspec import structs
 from underwing.engine.keys import pair_key, room_target, short_hash
 from underwing.engine.state import State
 from underwing.model import ACTOR_STAGES, OVERHEARD, VICTIM_STAGES, Message, Signal, StreamText
-from underwing.risk import RoomState, Settings, pressed_by_words
+from underwing.risk import Facts, RoomState, Settings, is_minor, pressed_by_words
+from underwing.risk.context import UNKNOWN
 
 _PREFIX = "(overheard) "
 _WHERE = {"screen": "on the screen", "speech": "spoken"}
@@ -36,6 +37,26 @@ def as_message(event: StreamText, sender: str = "") -> Message:
     )  # fmt: skip
 
 
+def taken_for_said(
+    state: State, event: StreamText, signals: tuple[Signal, ...], settings: Settings
+) -> tuple[Message, tuple[Signal, ...], Facts] | None:
+    """Overheard words as a message, what of it counts, and what is known of the one addressed; None where nothing counts.
+
+    What presses is nobody's message to the streamer, else what may be the child's own is the streamer's to nobody.
+    """
+    theirs = state.accounts.get(event.sender) or UNKNOWN
+    if is_minor(theirs) is False or not signals:
+        return None
+    room = state.rooms.get(event.conversation) or RoomState()
+    if counting := _pressing(state, event, signals, settings):
+        if not room.host:
+            state.rooms.put(event.conversation, structs.replace(room, host=event.sender))
+        return as_message(event, nobody(event.conversation)), counting, theirs
+    if counting := _pressed(state, event, signals, settings):
+        return as_message(event, event.sender), counting, UNKNOWN
+    return None
+
+
 def pressers(room: RoomState, conversation: str, strong: Sequence[int]) -> list[str]:
     """Who those are that press a stream's child by words (`strong`: their hashes), the strongest first, nobody last."""
     names = [*(name for name, _ in room.speakers), nobody(conversation)]
@@ -43,7 +64,7 @@ def pressers(room: RoomState, conversation: str, strong: Sequence[int]) -> list[
     return sorted((known[who] for who in strong if who in known), key=is_nobody)
 
 
-def pressing(
+def _pressing(
     state: State, event: StreamText, signals: tuple[Signal, ...], settings: Settings
 ) -> tuple[Signal, ...]:
     """What of overheard words presses the streamer: what the chat said in the same minutes is its echo on the screen."""
@@ -56,7 +77,7 @@ def pressing(
     )
 
 
-def pressed(
+def _pressed(
     state: State, event: StreamText, signals: tuple[Signal, ...], settings: Settings
 ) -> tuple[Signal, ...]:
     """What of overheard words may be the child's own, while somebody presses it."""
