@@ -46,6 +46,7 @@ url = "rtmp://127.0.0.1:{rtmp}/live/{{room}}"
 stream = "kit-{{room}}-{{participant}}"
 streamer = "{{participant}}"
 conversation = "{{room}}"
+many = true
 """
 
 
@@ -156,12 +157,18 @@ def test_a_name_changes_nothing_of_the_address_but_itself(tmp_path: Path) -> Non
 
 
 def webhook(
-    client: httpx2.Client, event: str, *, secret: str = SECRET, key: str = "apikey", **more: Any
+    client: httpx2.Client,
+    event: str,
+    *,
+    secret: str = SECRET,
+    key: str = "apikey",
+    participant: Any = None,
+    **more: Any,
 ) -> Any:
     body = json.dumps(
         {
             "event": event, "room": {"sid": "RM_1", "name": "room"},
-            "participant": {"sid": "PA_1", "identity": "kid"}, "track": {"type": "VIDEO"}, "id": "EV_1",
+            "participant": participant or {"sid": "PA_1", "identity": "kid"}, "track": {"type": "VIDEO"}, "id": "EV_1",
         }
     ).encode()  # fmt: skip
     claims = {
@@ -181,6 +188,18 @@ def test_livekit_webhooks_watch_whoever_publishes_a_picture(service: Running) ->
             assert watched(service)["kit-room-kid"]["conversation"] == "room"
             assert webhook(client, stop).json()["followed"] == "stopped"
             assert not watched(service)
+
+
+def test_in_a_room_of_many_each_publisher_is_watched(service: Running) -> None:
+    with service.client(None) as client:
+        for who in ("kid", "sam"):
+            participant = {"sid": f"PA_{who}", "identity": who}
+            assert webhook(client, "track_published", participant=participant).json()["followed"] == "started"
+        assert set(watched(service)) == {"kit-room-kid", "kit-room-sam"}
+        webhook(client, "participant_left", participant={"sid": "PA_kid", "identity": "kid"})
+        assert set(watched(service)) == {"kit-room-sam"}
+        webhook(client, "room_finished")
+        assert not watched(service)
 
 
 def test_a_hook_that_does_not_prove_itself_is_not_taken(service: Running) -> None:

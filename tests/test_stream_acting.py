@@ -102,7 +102,7 @@ def test_what_is_asked_for_is_kept_once_and_waits_over_a_restart(tmp_path: Path)
 def test_the_same_action_is_not_asked_for_again_at_once(store: StreamStore) -> None:
     from conftest import message
 
-    following = Following(store, {"c": "one"}, {"kid": "one"})
+    following = Following(store, {"c": {"one": "kid"}}, {"kid": "one"})
     said = [(message(n, "a", [], "x", surface="live"), encode(DECISION), False) for n in range(3)]
     assert len(following.read(said).acts) == 1
     assert following.read(said).acts == []
@@ -110,6 +110,16 @@ def test_the_same_action_is_not_asked_for_again_at_once(store: StreamStore) -> N
     heard = following.read([(message(9, "a", "kid", "x", conversation="dm"), encode(DECISION), False)])
     assert [id for id, _, _ in heard.told] == ["one"]
     assert not following.read([(message(10, "a", "b", "x", conversation="dm"), encode(_quiet()), False)])
+
+
+def test_of_streams_that_share_a_chat_the_one_that_is_meant_is_acted_on(store: StreamStore) -> None:
+    from conftest import message
+
+    following = Following(store, {"c": {"one": "kid", "two": "sam"}}, {})
+    said = (message(1, "a", [], "x", surface="live"), encode(DECISION), False)
+    heard = following.read([said])
+    assert [act.stream for act in heard.acts] == ["one"]
+    assert heard.said == {"one": 1, "two": 1}
 
 
 def _quiet() -> Decision:

@@ -35,7 +35,8 @@ def judge_stream(state: State, event: Stream, verdicts: Verdicts) -> Decision:
     """Note whose stream it is. One that nobody can look at is an alarm, unless its streamer is known to be grown up."""
     room = state.rooms.get(event.conversation) or RoomState()
     if event.state in ("started", "ended"):
-        host = event.sender if event.state == "started" else ""
+        left = "" if room.host == event.sender else room.host  # in a many-to-many stream others go on
+        host = event.sender if event.state == "started" else left
         state.rooms.put(event.conversation, structs.replace(room, host=host, seen=()))
         pressed = state.targets.get(event.sender)
         if pressed is not None and pressed.level:

@@ -27,9 +27,12 @@ class Heard(Struct, frozen=True):
 
 
 class Following:
-    """Knows the streams by `rooms` (conversation → stream) and `hosts` (streamer → stream), which others change."""
+    """Knows the streams by `rooms` (conversation → the streams that share it, with their streamers) and `hosts` (streamer →
+    stream). Others change these; what stands in `rooms` is replaced, never changed."""
 
-    def __init__(self, store: StreamStore, rooms: Mapping[str, str], hosts: Mapping[str, str]) -> None:
+    def __init__(
+        self, store: StreamStore, rooms: Mapping[str, Mapping[str, str]], hosts: Mapping[str, str]
+    ) -> None:
         self._store, self._rooms, self._hosts = store, rooms, hosts
         self._asked: dict[tuple[str, str], float] = {}
 
@@ -44,15 +47,16 @@ class Following:
         wanted: list[tuple[str, str, str, bytes]] = []
         said: dict[str, int] = {}
         for event, body, _ in answered:
-            id = self._rooms.get(getattr(event, "conversation", ""))
-            if id is not None and type(event) is Message:
-                said[id] = said.get(id, 0) + 1
-            if _is_quiet(body) and (id is None or type(event) is not Stream):
+            here = self._rooms.get(getattr(event, "conversation", ""), {})
+            if type(event) is Message:
+                for id in here:
+                    said[id] = said.get(id, 0) + 1
+            if _is_quiet(body) and not (here and type(event) is Stream):
                 continue
             decision = _decision(body)
-            id = id if id is not None else self._hosts.get(decision.target or "")
-            if id is not None:
-                told.append((id, _happened(event, decision), decision))
+            happened = _happened(event, decision)
+            for id in self._concerned(here, decision):
+                told.append((id, happened, decision))
                 wanted += [(id, decision.event, action, body) for action in self._due(id, decision)]
         return Heard(told, self._store.ask(wanted, time.time()) if wanted else [], said)
 
@@ -60,6 +64,15 @@ class Following:
         """A stream has ended: the next one of its name is not kept from its actions."""
         for action in STREAM_ACTIONS:
             self._asked.pop((stream, action), None)
+
+    def _concerned(self, here: Mapping[str, str], decision: Decision) -> list[str]:
+        """The streams that a decision concerns: of those in its conversation the one whose streamer it names, else all of
+        them; outside of them, that of its target."""
+        if here:
+            named = (decision.target, decision.actor)
+            return [id for id, host in here.items() if host in named] or list(here)
+        id = self._hosts.get(decision.target or "")
+        return [id] if id is not None else []
 
     def _due(self, id: str, decision: Decision) -> list[str]:
         """The actions of a decision that were not asked for just now."""

@@ -67,7 +67,7 @@ class Streams:
         self._most, self._give_up = most, give_up
         self._loop = asyncio.get_running_loop()
         self._known: dict[str, Standing] = {}
-        self._rooms: dict[str, str] = {}
+        self._rooms: dict[str, dict[str, str]] = {}
         self._hosts: dict[str, str] = {}
         self._sealed: dict[str, float] = {}
         self._turn = asyncio.Lock()
@@ -165,8 +165,10 @@ class Streams:
                 if session and session != known.row.session:
                     known.row = await asyncio.to_thread(self._store.resumed, known.row, session)
                 return known, False
-            other = self._rooms.get(asked.conversation or asked.id)
-            if other is not None:
+            beside = [
+                self._known[id].asked.kind for id in self._rooms.get(asked.conversation or asked.id, ())
+            ]
+            if beside and {*beside, asked.kind} != {"many"}:
                 raise Refusal(409, "conversation_taken", "another stream is watched with this conversation")
             if len(self.live()) >= self._most:
                 raise Refusal(
@@ -218,13 +220,15 @@ class Streams:
         one.watcher = None
         await asyncio.to_thread(self._store.ended, one.id, why, one.ended)
         await self._deciding.promptly(one, *one.guard.changed(one.health, one.ended))
-        for names, name in ((self._rooms, one.conversation), (self._hosts, one.asked.streamer)):
-            if names.get(name) == one.id:
-                del names[name]
+        left = {id: host for id, host in self._rooms.pop(one.conversation, {}).items() if id != one.id}
+        if left:
+            self._rooms[one.conversation] = left
+        if self._hosts.get(one.asked.streamer) == one.id:
+            del self._hosts[one.asked.streamer]
         self._following.forget(one.id)
 
     def _name(self, one: Standing) -> None:
-        self._rooms[one.conversation] = one.id
+        self._rooms[one.conversation] = {**self._rooms.get(one.conversation, {}), one.id: one.asked.streamer}
         self._hosts[one.asked.streamer] = one.id
 
     def _forget(self) -> None:
