@@ -95,6 +95,14 @@ def test_the_chat_shown_on_the_screen_counts_once(engine):
     assert live.overheard(DARE, "speech", after=1).reasons != ()
 
 
+def test_whatever_is_heard_asks_a_person_to_look_and_no_more(engine):
+    live = Heard(engine)
+    said = [THREAT, "send it to me or I will send it to all your friends", "pay me or everyone sees it", DARE]
+    levels = [live.overheard(text, after=20).level for text in said * 5]
+    assert "review" in levels
+    assert "urgent" not in levels
+
+
 def test_they_make_no_second_account_that_presses(engine):
     live = Heard(engine)
     live.says("v1", THREAT)

@@ -102,6 +102,8 @@ class Verdicts:
         if pair is not None:
             prior = case.actor_state.score if case.actor_state else 0.0
             level, score = levels_of(pair, at, self._settings, prior)
+            if is_nobody(actor):  # misheard, or part of a film: enough for a person to look
+                level = min(level, int(Level.review))
             kept = [*pair.kept, *(c for c in made if c not in pair.kept)]
         alone = self._script(state, actor, case.actor_state, level)
         if alone is not None and case.actor_state is not None:
