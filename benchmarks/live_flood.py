@@ -6,7 +6,11 @@ gateway would hand them on, in an open loop as well; two in a hundred carry an e
 with and without the flood alternate, so that a busy machine weighs on both. The service runs in a process of its own
 (SQLite, synchronous FULL).
 
-    python benchmarks/live_flood.py [--windows 6] [--seconds 10] [--rate 2000] [--lines 100] [--calm 100]
+`--processor` is for busy machines: the engine's thread alone, in the order that `server/ingest.py` keeps, over a real store,
+with a clock that goes on by the processor time that each transaction took, and by a millisecond for its way to the disk.
+HTTP is not in it.
+
+    python benchmarks/live_flood.py [--windows 6] [--seconds 10] [--rate 2000] [--lines 100] [--calm 100] [--processor]
 """
 
 import argparse
@@ -17,13 +21,22 @@ import random
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from over_http import CUES_SHARE, LINES, Connection, cpu_seconds, service
+from underwing.engine import Engine, Runner
+from underwing.model import decode_event
 from underwing.packs import load_packs
+from underwing.policy import load_policy
+from underwing.server import ingest
+from underwing.server.fair import Turns
+from underwing.text import Meaning
 
 BAR = 1.2
+COMMIT_SECONDS = 0.001
 NDJSON, JSON = "application/x-ndjson", "application/json"
 
 
@@ -35,15 +48,16 @@ class Chat:
         self._cues = [text for entry in load_packs().entries for text in entry.examples]
         self._seed = seed
 
-    def message(self, stream: str, viewers: int) -> bytes:
-        """One message of one of so many viewers."""
+    def message(self, stream: str, viewers: int, ahead: float = 0.0) -> bytes:
+        """One message of one of so many viewers, so many seconds from now."""
         draw = self._draw
         self._number += 1
+        at = datetime.now(UTC) + timedelta(seconds=ahead)
         text = draw.choice(self._cues if draw.random() < CUES_SHARE else LINES)
         return json.dumps(
             {
                 "type": "message", "id": f"{self._seed}-{self._number}", "surface": "live",
-                "at": datetime.now(UTC).isoformat(timespec="milliseconds"), "conversation": stream,
+                "at": at.isoformat(timespec="milliseconds"), "conversation": stream,
                 "from": f"{stream}-v{draw.randrange(viewers)}", "to": [], "text": f"{text} {draw.randrange(1000)}",
             }
         ).encode()  # fmt: skip
@@ -106,22 +120,119 @@ async def flood(pool: Pool, chat: Chat, rate: float, lines: int, seconds: float)
     return judged, latencies
 
 
+class Virtual:
+    """The engine's thread under a clock of processor time."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.now, self._runner = 0.0, runner
+        self._costs = {ingest.GROUP: 0.0001, ingest.SHORT_SLICE: 0.0001}
+
+    def _short(self, most: int) -> int:
+        return max(ingest.LEAST, min(most, int(ingest.SHORT_SECONDS / self._costs[most])))
+
+    def _process(self, events: list[Any], most: int) -> None:
+        began = time.thread_time()
+        self._runner.process(events)
+        took = time.thread_time() - began
+        self._costs[most] += 0.1 * (took / len(events) - self._costs[most])
+        self.now += took + COMMIT_SECONDS
+
+    def run(self, arrivals: list[tuple[float, list[Any]]]) -> tuple[list[float], int]:
+        """(latencies of single events, lines of bodies that were judged); an arrival of one event is a single one."""
+        began, place, last = self.now, 0, -1.0
+        singles: Turns[tuple[float, Any]] = Turns()
+        bodies: deque[list[Any]] = deque()
+        latencies: list[float] = []
+        judged = 0
+        while place < len(arrivals) or singles or bodies:
+            if not singles and not bodies:
+                self.now = max(self.now, began + arrivals[place][0])
+            elif singles and not bodies:
+                self.now = max(self.now, last + ingest.APART_SECONDS)
+            while place < len(arrivals) and began + arrivals[place][0] <= self.now:
+                due, events = arrivals[place]
+                if len(events) == 1:
+                    singles.put(events[0].conversation, (began + due, events[0]))
+                else:
+                    bodies.append(events)
+                place += 1
+            if singles:
+                last = self.now
+                group = singles.take(self._short(ingest.GROUP))
+                self._process([event for _, event in group], ingest.GROUP)
+                latencies += [self.now - due for due, _ in group]
+            if bodies:
+                body = bodies.popleft()
+                size = self._short(ingest.SHORT_SLICE) if self.now - last < 0.25 else ingest.SLICE
+                self._process(body[:size], ingest.SHORT_SLICE)
+                judged += len(body[:size])
+                if body[size:]:
+                    bodies.append(body[size:])
+        return latencies, judged
+
+
+def by_processor(given: argparse.Namespace) -> dict[str, Any]:
+    """Windows with and without the flood, by processor time."""
+    chat, draw = Chat(1), random.Random(2)
+    names = ["flood", *(f"calm{n}" for n in range(given.calm))]
+    quiet, loud, judged, sent = [], [], 0, 0
+    engine = Engine(load_packs(), load_policy(), meaning=Meaning.load())
+    with tempfile.TemporaryDirectory() as folder, Runner(engine, Path(folder) / "store.db") as runner:
+        runner.process_lines([line for name in names for line in beginning(name)])
+        virtual = Virtual(runner)
+        for window in range(given.windows + 1):
+            times = [draw.uniform(0, given.seconds) for _ in range(int(given.calm_rate * given.seconds))]
+            arrivals = [
+                (t, [chat.message(f"calm{draw.randrange(given.calm)}", 20, window * given.seconds + t)])
+                for t in times
+            ]
+            if window % 2 == 0 and window:
+                steps = int(given.rate / given.lines * given.seconds)
+                sent += steps * given.lines
+                arrivals += [
+                    (
+                        due,
+                        [
+                            chat.message("flood", 2_000, window * given.seconds + due)
+                            for _ in range(given.lines)
+                        ],
+                    )
+                    for due in (n * given.lines / given.rate for n in range(steps))
+                ]
+            ready = [(due, [decode_event(line) for line in lines]) for due, lines in sorted(arrivals)]
+            latencies, some = virtual.run(ready)
+            judged += some
+            if window:  # the first one warms up
+                (quiet if window % 2 else loud).extend(latencies)
+    return {
+        "calm_messages": len(quiet) + len(loud), "flood_sent": sent, "flood_judged": judged,
+        **{f"calm_{name}_without_ms": at(quiet, share) for name, share in (("p50", 0.5), ("p99", 0.99))},
+        **{f"calm_{name}_with_ms": at(loud, share) for name, share in (("p50", 0.5), ("p99", 0.99))},
+        "p99_ratio": round(at(loud, 0.99) / at(quiet, 0.99), 2),
+    }  # fmt: skip
+
+
 def at(latencies: list[float], share: float) -> float:
     """A quantile, in milliseconds."""
     ordered = sorted(latencies)
     return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000, 2)
 
 
+def beginning(name: str) -> list[bytes]:
+    """The events with which a minor's stream begins."""
+    account = {"type": "account", "id": f"host-{name}", "declared_age": 13, "minor": True}
+    started = {
+        "type": "stream", "id": f"start-{name}", "at": datetime.now(UTC).isoformat(), "conversation": name,
+        "from": f"host-{name}", "state": "started",
+    }  # fmt: skip
+    return [json.dumps(event).encode() for event in (account, started)]
+
+
 async def prepared(pool: Pool, streams: list[str]) -> None:
     """The streamers are known for minors, and their streams are watched."""
     for name in streams:
-        account = {"type": "account", "id": f"host-{name}", "declared_age": 13, "minor": True}
-        started = {
-            "type": "stream", "id": f"start-{name}", "at": datetime.now(UTC).isoformat(), "conversation": name,
-            "from": f"host-{name}", "state": "started",
-        }  # fmt: skip
-        for event in (account, started):
-            assert (await pool.post(json.dumps(event).encode(), JSON))[0] == 200
+        for line in beginning(name):
+            assert (await pool.post(line, JSON))[0] == 200
 
 
 async def measured(port: int, token: str, process: Any, given: argparse.Namespace) -> dict[str, Any]:
@@ -162,11 +273,17 @@ def main() -> int:
     parser.add_argument(
         "--calm-rate", type=float, default=50.0, help="messages a second of all calm chats together"
     )
+    parser.add_argument(
+        "--processor", action="store_true", help="the engine's thread alone, by processor time"
+    )
     given = parser.parse_args()
     print(__doc__)
     load = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory() as folder, service(folder) as (port, token, process):
-        result = asyncio.run(measured(port, token, process, given))
+    if given.processor:
+        result = by_processor(given)
+    else:
+        with tempfile.TemporaryDirectory() as folder, service(folder) as (port, token, process):
+            result = asyncio.run(measured(port, token, process, given))
     print(f"cores {os.cpu_count()}, load average before {load:.1f}")
     for key, value in result.items():
         print(f"  {key:24} {value}")

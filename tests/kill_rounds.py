@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-STARTING = 120.0
+STARTING = 300.0
 """Seconds a process may take until it says that it is ready."""
 
 

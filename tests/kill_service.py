@@ -176,7 +176,7 @@ class ServiceKills:
         time.sleep(seconds)
         self.nursery.kill()
         for client in clients:
-            client.join(60)
+            client.join(300)
             assert not client.is_alive()
         assert not wrong, wrong
         assert CALM.encode() not in log.read_bytes()

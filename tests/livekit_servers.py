@@ -17,6 +17,7 @@ import httpx2
 import numpy as np
 import pytest
 from livekit import api, rtc
+from livekit.protocol.room import RoomParticipantIdentity
 
 from live_servers import free_port
 from media_clips import Scene
@@ -52,6 +53,13 @@ class LiveKitServer:
         """It ends as in an accident."""
         self._running.kill()
         self._running.wait()
+
+    def shows(self, room: str, identity: str) -> None:
+        """Wait until the server knows of a participant's picture."""
+        who, until = RoomParticipantIdentity(room=room, identity=identity), time.monotonic() + 60
+        while not self.ask(lambda api: api.room.get_participant(who)).tracks:  # type: ignore[attr-defined]
+            assert time.monotonic() < until, "the server knows of no picture"
+            time.sleep(0.1)
 
     def ask(self, work: Callable[[api.LiveKitAPI], object]) -> object:
         """What the server's own API answers."""
@@ -141,7 +149,8 @@ def publishing(
     thread = threading.Thread(target=lambda: asyncio.run(publisher.run()), daemon=True)
     thread.start()
     try:
-        assert publisher.published.wait(30), "nothing was published"
+        assert publisher.published.wait(60), "nothing was published"
+        server.shows(room, identity)
         yield publisher
     finally:
         publisher.stop.set()

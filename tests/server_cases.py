@@ -100,7 +100,7 @@ def process(database: Path, log: Path, **settings: str) -> Iterator[tuple["subpr
             env=environ,
         )
     try:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while True:
             lines = [
                 json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")

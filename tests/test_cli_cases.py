@@ -10,7 +10,7 @@ from test_cli import underwing
 from underwing.casebook.cases import Casebook
 from underwing.casebook.context import ContextBuffer
 from underwing.casebook.database import Database
-from underwing.casebook.guide import load_guide
+from underwing.casebook.guide import IN, load_guide
 from underwing.casebook.vault import Home
 
 
@@ -105,3 +105,14 @@ def test_the_guide() -> None:
         assert any(must in line for step in guide.step for line in step.never), must
     assert json.loads(underwing("guide", "danger", "--json"))["id"] == "danger"
     assert "known are" in underwing("guide", "nothing", code=2)
+
+
+def test_the_guide_is_the_same_in_every_language() -> None:
+    ours = load_guide()
+    for language in IN:
+        other = load_guide(language)
+        assert set(other.source) == set(ours.source)
+        shape = [(s.id, len(s.do), len(s.never), s.sources) for s in ours.step]
+        assert [(s.id, len(s.do), len(s.never), s.sources) for s in other.step] == shape
+        assert other.checked == ours.checked
+        assert language == "en" or not {s.title for s in other.step} & {s.title for s in ours.step}

@@ -173,3 +173,42 @@ def test_a_case_can_be_printed(chromium: Browser, filled: Console) -> None:
         expect(page.locator(".menu")).to_be_hidden()
         expect(page.locator(".acts-forms form").first).to_be_hidden()
         expect(page.locator(".timeline")).to_be_visible()
+
+
+WATCH = """() => {
+  window.seen = new Set(); window.unmarked = [];
+  document.addEventListener('focusin', (event) => {
+    window.seen.add(event.target);
+    const style = getComputedStyle(event.target);
+    const shown = style.outlineStyle !== 'none' || style.boxShadow !== 'none';
+    if (!shown) window.unmarked.push(event.target.outerHTML.slice(0, 120));
+  });
+  const all = document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]');
+  return all.length + 3 * document.querySelectorAll('input[type=date]').length;
+}"""
+MISSED = """() => {
+  const all = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')];
+  const groups = new Set([...window.seen].filter((e) => e.type === 'radio').map((e) => e.name));
+  const wanted = all.filter((e) => e.checkVisibility() && !e.disabled && e.type !== 'hidden' && e.tabIndex >= 0);
+  const missed = wanted.filter((e) => !window.seen.has(e) && !(e.type === 'radio' && groups.has(e.name)));
+  return [missed.map((e) => e.outerHTML.slice(0, 120)), window.unmarked];
+}"""
+"""What Tab did not reach, and what did not show that it has the focus. Of a group of radio buttons Tab reaches one, as it
+should; arrows go on from there. A date has a stop for each of its parts."""
+
+
+def test_every_page_can_be_used_without_a_mouse(chromium: Browser, filled: Console) -> None:
+    found: dict[str, object] = {}
+    members: dict[object, list[str]] = {}
+    for path, member in pages(filled):
+        members.setdefault(member, []).append(path)
+    for member, paths in members.items():
+        with tab(chromium, filled, member) as page:
+            for path in paths:
+                page.goto(filled.url + path)
+                for _ in range(page.evaluate(WATCH) + 1):
+                    page.keyboard.press("Tab")
+                missed, unmarked = page.evaluate(MISSED)
+                if missed or unmarked:
+                    found[path] = (missed[:3], unmarked[:3])
+    assert not found

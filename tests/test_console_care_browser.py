@@ -111,7 +111,14 @@ def test_pages_have_no_serious_fault(chromium: Browser, service: Console, path: 
     appeals.take(id, MEMBERS["senior"].id)
     found = {}
     paths = {
-        "senior": [path, f"{path}/ask", "/console/care", "/console/appeals", f"/console/appeals/{id}"],
+        "senior": [
+            path,
+            f"{path}/ask",
+            f"{path}/keeping",
+            "/console/care",
+            "/console/appeals",
+            f"/console/appeals/{id}",
+        ],
         None: [f"/appeal?token={token}", f"/appeal?token={token}&lang=de", "/appeal"],
     }
     for member, several in paths.items():

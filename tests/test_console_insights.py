@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from console_cases import HOSTILE, Console, console, fill
+from underwing.casebook.appeals import Given, statement
 from underwing.engine import Engine
 from underwing.packs import Packs
 from underwing.policy import load_policy
@@ -22,6 +23,11 @@ def service(small_packs: Packs, tmp_path_factory: pytest.TempPathFactory) -> Ite
             service.book.close(case.id, "id-senior", "harm" if n % 2 == 0 else "no_harm", "looked at")
         reopened = service.book.queue("closed")[0]
         service.book.reopen(reopened.id, "id-reviewer", "thought again")
+        appeals = service.app.desk.appeals
+        told = statement(None, Given(measures=["account_suspended"]), decided=0, person=True)
+        made = appeals.file(appeals.grant("a", statement=told)[1], "decision", "Please look again.")
+        appeals.take(made.id, "id-reviewer")
+        appeals.decide(made.id, "id-reviewer", "reversed", reason="r", answer="You are right.")
         yield service
 
 
@@ -30,7 +36,7 @@ def test_charts_come_with_their_numbers(service: Console) -> None:
         answer = client.get("/console/insights?days=7")
         page = html.unescape(answer.text)
     assert answer.status_code == 200
-    assert page.count('<svg class="chart"') == 5
+    assert page.count('<svg class="chart"') == 6
     assert page.count('role="img"') >= 5
     for label in re.findall(r'aria-describedby="([\w-]+)"', page):
         assert f'id="{label}"' in page
@@ -39,7 +45,9 @@ def test_charts_come_with_their_numbers(service: Console) -> None:
         "Opened again by a person", "The numbers",
     ):  # fmt: skip
         assert word in page, word
-    assert re.search(r"Opened again by a person</dt><dd>\s*1\s*</dd>", page)
+    assert re.search(r'Opened again by a person</th><td class="number">\s*1\s*</td>', page)
+    assert re.search(r'Appeals decided</th><td class="number">\s*1\s*</td>', page)
+    assert re.search(r'Reversed after an appeal</th><td class="number">\s*1\s*</td>', page)
     assert re.search(r">\d+ / [1-9]\d*</td>", page), "cases were taken"
     assert "5 min</td>" in page
     assert not re.search(r"\sstyle=", page)

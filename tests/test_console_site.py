@@ -11,6 +11,7 @@ from underwing.casebook.people import May
 from underwing.engine import Engine
 from underwing.server.console import Desk, Site, View
 from underwing.server.console.words import choose
+from underwing.server.limits import Rates
 from underwing.server.settings import Settings
 
 
@@ -52,6 +53,19 @@ def test_signing_out_ends_the_session(service: Console) -> None:
         assert client.get("/console/").headers["location"] == "/console/sign-in"
     with service.browser(None, cookies=kept) as client:
         assert client.get("/console/").headers["location"] == "/console/sign-in"
+
+
+def test_a_session_that_asks_too_much_waits(service: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(service.app.site, "_rates", Rates(3, clock=lambda: now[0]))
+    with service.browser() as client, service.browser() as other:
+        assert [client.get("/console/").status_code for _ in range(4)] == [200, 200, 200, 429]
+        refused = client.get("/console/")
+        assert "Wait a little" in refused.text
+        assert refused.headers["retry-after"] == "1"
+        assert other.get("/console/").status_code == 200
+        now[0] += 1
+        assert client.get("/console/").status_code == 200
 
 
 def test_forms_are_taken_from_our_own_pages_only(service: Console) -> None:

@@ -11,7 +11,7 @@ from whep_server import TOKEN, whep_server
 
 
 def test_a_whep_stream_is_watched_lost_found_again_and_left(monkeypatch):
-    monkeypatch.setenv("UNDERWING_WHEP_TOKEN", TOKEN)
+    monkeypatch.setenv("WHEP_TOKEN", TOKEN)
     told, port = Told(), free_port()
     with watched(f"whep+http://127.0.0.1:{port}/whep/one", told, **SOON):
         told.until(lambda: told.states)
@@ -28,7 +28,7 @@ def test_a_whep_stream_is_watched_lost_found_again_and_left(monkeypatch):
 
 
 def test_a_watch_that_ends_deletes_its_session(monkeypatch):
-    monkeypatch.setenv("UNDERWING_WHEP_TOKEN", TOKEN)
+    monkeypatch.setenv("WHEP_TOKEN", TOKEN)
     told = Told()
     with whep_server(panned("coffee"), free_port()) as server:
         with watched(server.url, told, **SOON) as eye:
@@ -40,7 +40,7 @@ def test_a_watch_that_ends_deletes_its_session(monkeypatch):
 
 @pytest.mark.parametrize(("token", "path", "said"), [("", "one", "401"), (TOKEN, "two", "404")])
 def test_what_the_server_refuses_is_told(token, path, said, monkeypatch):
-    monkeypatch.setenv("UNDERWING_WHEP_TOKEN", token)
+    monkeypatch.setenv("WHEP_TOKEN", token)
     told = Told()
     with whep_server(panned("coffee"), free_port()) as server:
         url = f"whep+http://127.0.0.1:{server.port}/whep/{path}"

@@ -30,7 +30,7 @@ class Nursery:
         """Start a service with its log in a file; its address, once it is ready."""
         log.write_bytes(b"")
         self._pid = int(self._ask(json.dumps({"log": str(log), "settings": settings})))
-        end = time.monotonic() + 120
+        end = time.monotonic() + 300
         while True:
             lines = [json.loads(s) for s in log.read_text().splitlines(keepends=True) if s.endswith("\n")]
             told = {line["event"]: line for line in lines}

@@ -29,8 +29,12 @@ class Guide(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     source: dict[str, str]
 
 
+IN = {"en": "guide.toml", "de": "guide.de.toml"}
+"""The languages there are."""
+
+
 @cache
-def load_guide() -> Guide:
-    """The shipped guide."""
-    text = files(__package__).joinpath("guide.toml").read_text("utf-8")
+def load_guide(language: str = "en") -> Guide:
+    """The shipped guide, in English where it is not there in a language."""
+    text = files(__package__).joinpath(IN.get(language, IN["en"])).read_text("utf-8")
     return msgspec.convert(tomllib.loads(text), Guide)

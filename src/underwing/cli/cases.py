@@ -14,7 +14,7 @@ from rich.text import Text
 
 from underwing.casebook.cases import Casebook, Outcome, Priority
 from underwing.casebook.cases.values import Case
-from underwing.casebook.guide import load_guide
+from underwing.casebook.guide import IN, load_guide
 from underwing.casebook.vault import Home
 from underwing.casebook.vault.place import vault_beside
 from underwing.cli.casebook import DEFAULT, Directory, Where, opened_database
@@ -311,10 +311,13 @@ def labels(
 
 def guide(
     step: Annotated[str | None, typer.Argument(help="Only this step, by its name.")] = None,
+    language: Annotated[str, typer.Option("--lang", help=f"One of {', '.join(IN)}.")] = "en",
     json: Json = False,
 ) -> None:
     """I found something, what now? Step by step, and what must not be done."""
-    shipped = load_guide()
+    if language not in IN:
+        stop(f"no guide in {language!r}; there are {', '.join(IN)}")
+    shipped = load_guide(language)
     steps = [s for s in shipped.step if step is None or s.id == step]
     if not steps:
         stop(f"no step {step!r}; known are {', '.join(s.id for s in shipped.step)}")

@@ -6,7 +6,8 @@ libraries' own variables, `LIVEKIT_API_KEY` and `LIVEKIT_API_SECRET`.
 
 LiveKit cannot blur. Its nearest reversible act is to mute the video tracks: viewers see no picture. The streamer's own app
 can unmute them, and the server only where its setting `room.enable_remote_unmute` is on. Nor can LiveKit keep out whom it
-removed: that is the platform's, which gives out the passes. A warning is a data packet of the topic `underwing`, that the
+removed: that is the platform's, which gives out the passes. An app that loses its connection before it hears why joins again
+by itself; who is back within a second is removed again. A warning is a data packet of the topic `underwing`, that the
 platform's app shows.
 """
 
@@ -32,6 +33,7 @@ from underwing.model import Decision
 
 KEY, SECRET = "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"
 TOPIC = "underwing"
+_BACK_WITHIN, _TIMES = 1.0, 3
 
 
 class LiveKit:
@@ -103,8 +105,27 @@ class LiveKit:
             )
 
     async def _end(self, server: api.LiveKitAPI) -> None:
+        for _ in range(_TIMES):
+            await self._drop(server)
+            await asyncio.sleep(_BACK_WITHIN)
+            if not await self._there(server):
+                return
+        raise ControlError("they join again at once: the platform has to refuse them")
+
+    async def _drop(self, server: api.LiveKitAPI) -> None:
         if self._identity:
             who = RoomParticipantIdentity(room=self._room, identity=self._identity)
             await server.room.remove_participant(who)
         else:
             await server.room.delete_room(DeleteRoomRequest(room=self._room))
+
+    async def _there(self, server: api.LiveKitAPI) -> bool:
+        try:
+            found = await server.room.list_participants(ListParticipantsRequest(room=self._room))
+        except api.TwirpError as error:
+            if error.code == api.TwirpErrorCode.NOT_FOUND:
+                return False
+            raise
+        return any(
+            not who.permission.hidden and self._identity in ("", who.identity) for who in found.participants
+        )

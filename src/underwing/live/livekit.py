@@ -9,10 +9,12 @@ is sent or decoded between looks. All video tracks of the streamer are looked at
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from secrets import token_hex
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -25,7 +27,7 @@ from underwing.live.source import Limits, SourceLost, now
 from underwing.live.viewer import Shown
 
 KEY, SECRET = "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"
-_WATCHER = "underwing-watch"
+logging.getLogger("livekit").setLevel(logging.ERROR)  # it warns of each frame that nobody waited for
 _GRACE = 0.3
 """Seconds that the other pictures are waited for when one was there."""
 _NEWS: tuple[rtc.room.EventTypes, ...] = (
@@ -82,7 +84,8 @@ class LiveKitRoom:
         try:
             await self._room.connect(self._server, self._pass(), options)
         except rtc.ConnectError as error:
-            raise SourceLost(f"cannot be joined: {error.message}") from None
+            # What stands behind a question mark may be the address with the pass.
+            raise SourceLost(f"cannot be joined: {error.message.partition('?')[0]}") from None
         await self._until(lambda: bool(self._pictures()))
 
     async def look(self, stay: bool) -> list[Shown]:
@@ -126,7 +129,9 @@ class LiveKitRoom:
         grants = api.VideoGrants(
             room_join=True, room=self._name, hidden=True, can_publish=False, can_publish_data=False
         )
-        made = api.AccessToken(*self._key).with_identity(f"{_WATCHER}-{self._identity}").with_grants(grants)
+        # LiveKit sends one of two participants of the same name away.
+        name = f"underwing-watch-{token_hex(8)}"
+        made = api.AccessToken(*self._key).with_identity(name).with_grants(grants)
         return made.with_ttl(timedelta(minutes=10)).to_jwt()
 
     def _pictures(self) -> list[rtc.RemoteTrackPublication]:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from underwing.live.source import Limits, SourceLost, scheme_of
 
 _Got = TypeVar("_Got")
-_LEAVING = 5.0
+_LEAVING = 2.0
 """Seconds that taking leave may last."""
 _WAYS = {"livekit": ("underwing.live.livekit", "livekit.rtc"), "whep": ("underwing.live.whep", "aiortc")}
 """Of each kind of address: the module that joins it, and the library that its extra brings."""

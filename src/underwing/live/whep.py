@@ -1,7 +1,7 @@
 """A stream by WHEP: WebRTC with one HTTP request to begin it (`whep+https://host/path`).
 
 Source: draft-ietf-wish-whep: the offer is posted as `application/sdp`, 201 brings the answer and the session's address,
-which is deleted at the end. Where a server asks for a token, it is `UNDERWING_WHEP_TOKEN`. Every frame is decoded by the
+which is deleted at the end. Where a server asks for a token, it is `WHEP_TOKEN`. Every frame is decoded by the
 library; only those that are asked for are kept.
 """
 
@@ -21,7 +21,7 @@ from av.video.frame import VideoFrame
 from underwing.live.source import Limits, SourceLost, now
 from underwing.live.viewer import Shown
 
-TOKEN = "UNDERWING_WHEP_TOKEN"  # noqa: S105
+TOKEN = "WHEP_TOKEN"  # noqa: S105
 _SDP = "application/sdp"
 
 

@@ -124,7 +124,7 @@ class Settings(Struct, frozen=True, gc=False, kw_only=True):
     room_read_each: float = 2.0
     """In a room of many, one message in so many seconds gets the second reading (some 11 ms of a core), however many are
     written: of the rest the first reading counts alone. By the events' own time, so that a replay decides the same."""
-    room_read_saved: float = 20.0
+    room_read_saved: float = 6.0
     """Seconds of it that may be saved up."""
     stream_tau: float = 300.0
     """What was seen in a live stream fades with this, in seconds: it counts for what is said in the same minutes."""

@@ -88,8 +88,8 @@ class Ingest:
         self._waiting = self._singles_waiting = 0
         metrics.waiting.set_function(lambda: self._waiting)
         self._singles: Turns[_Single] = Turns()
-        self._cost = 0.0001
-        """Seconds of the processor that an event took of late."""
+        self._costs = {GROUP: 0.0001, SHORT_SLICE: 0.0001}
+        """Seconds of the processor that a single event, and a line of a body, took of late."""
         self._bulks: deque[_Bulk] = deque()
         self._closed = False
         self._last_single = 0.0
@@ -165,7 +165,7 @@ class Ingest:
             if self._singles:
                 self._last_single = time.monotonic()
                 group = self._singles.take(self._short(GROUP))
-                outcomes = self._decide([job.event for job in group])
+                outcomes = self._decide([job.event for job in group], GROUP)
                 self._answer([(job.future, outcome) for job, outcome in zip(group, outcomes, strict=True)])
             if self._bulks:
                 job = self._bulks.popleft()
@@ -203,14 +203,16 @@ class Ingest:
 
     def _short(self, most: int) -> int:
         """How many events take `SHORT_SECONDS`, at most so many."""
-        return max(LEAST, min(most, int(SHORT_SECONDS / self._cost)))
+        return max(LEAST, min(most, int(SHORT_SECONDS / self._costs[most])))
 
     def _slice(self, job: _Bulk) -> None:
         about = time.monotonic() - self._last_single < _ABOUT_SECONDS
         part = job.lines[job.done : job.done + (self._short(SHORT_SLICE) if about else SLICE)]
         now = time.time()
         taken = [take(data, now, self._max_ahead) for _, data in part]
-        decided = iter(self._decide([event for event in taken if not isinstance(event, Problem)]))
+        decided = iter(
+            self._decide([event for event in taken if not isinstance(event, Problem)], SHORT_SLICE)
+        )
         job.outcomes += [event if isinstance(event, Problem) else next(decided) for event in taken]
         job.done += len(part)
         if job.done < len(job.lines):
@@ -229,13 +231,13 @@ class Ingest:
             self._metrics.faults.labels("streams").inc()
             note("streams_fault", logging.ERROR, error)
 
-    def _decide(self, events: list[Event]) -> list[Outcome]:
+    def _decide(self, events: list[Event], most: int) -> list[Outcome]:
         if not events:
             return []
         faults: list[BaseException] = []
         began = time.thread_time()
         outcomes = self._attempt(events, faults)
-        self._cost += 0.1 * ((time.thread_time() - began) / len(events) - self._cost)
+        self._costs[most] += 0.1 * ((time.thread_time() - began) / len(events) - self._costs[most])
         if self._casework is not None:
             outcomes = self._record(self._casework, events, outcomes)
         self._tell(events, outcomes)

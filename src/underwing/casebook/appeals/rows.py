@@ -5,12 +5,14 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import insert, select, update
+from sqlalchemy import Select, delete, insert, select, update
 
 from underwing.casebook.appeals.figures import Outline
 from underwing.casebook.appeals.statement import Statement
 from underwing.casebook.appeals.tables import appeals, follows, grants
 from underwing.casebook.appeals.values import Appeal, Grant
+from underwing.casebook.care.tables import exhibits
+from underwing.casebook.cases.tables import cases
 from underwing.casebook.database import Database, Row
 
 MOST_LISTED = 200
@@ -27,8 +29,15 @@ class Follow(Struct, frozen=True):
     tries: int
 
 
+FORGOTTEN = {
+    "account": "", "event": "", "case_id": None, "statement": None, "text": "", "holder": "", "decided_by": "",
+    "answer": "", "reason": "",
+}  # fmt: skip
+"""What a forgotten appeal has: nothing but what the statistics count."""
+
+
 class Rows:
-    """Reads and writes."""
+    """Reads and writes. An appeal that was forgotten is found by the statistics only."""
 
     def __init__(self, database: Database) -> None:
         self.db = database
@@ -49,7 +58,7 @@ class Rows:
 
     def appeal(self, id: str) -> Appeal | None:
         """An appeal by its id."""
-        row = self.db.row(select(appeals).where(appeals.c.id == id))
+        row = self.db.row(_known().where(appeals.c.id == id))
         return _appeal(row) if row is not None else None
 
     def of_grant(self, hash: str) -> list[Appeal]:
@@ -74,9 +83,7 @@ class Rows:
 
     def queue(self, states: Iterable[str], limit: int, after: tuple[int, str] | None = None) -> list[Appeal]:
         """Appeals in some states by when they are due, behind the place `after` (due, id)."""
-        wanted = (
-            select(appeals).where(appeals.c.state.in_(list(states))).order_by(appeals.c.due, appeals.c.id)
-        )
+        wanted = _known().where(appeals.c.state.in_(list(states))).order_by(appeals.c.due, appeals.c.id)
         if after is not None:
             due, id = after
             wanted = wanted.where((appeals.c.due > due) | ((appeals.c.due == due) & (appeals.c.id > id)))
@@ -107,6 +114,46 @@ class Rows:
         self.db.run(
             update(follows).where(follows.c.number == number).values(tries=follows.c.tries + 1, next=next)
         )
+
+    # -- retention ---------------------------------------------------------------------------------------
+
+    def decided(self, before: int, after: tuple[int, str], limit: int) -> list[Appeal]:
+        """Appeals decided before a time whose tokens have run out by then, behind the place `after` (decided, id)."""
+        on = grants.c.hash == appeals.c.grant_hash
+        wanted = _known().outerjoin(grants, on).where(appeals.c.decided < before)
+        wanted = wanted.where(grants.c.hash.is_(None) | (grants.c.expires <= before))
+        decided, id = after
+        wanted = wanted.where(
+            (appeals.c.decided > decided) | ((appeals.c.decided == decided) & (appeals.c.id > id))
+        )
+        return [
+            _appeal(row)
+            for row in self.db.rows(wanted.order_by(appeals.c.decided, appeals.c.id).limit(limit))
+        ]
+
+    def sealed_into(self, event: str) -> set[int]:
+        """The cases that files of an event were sealed into."""
+        return {row[0] for row in self.db.rows(select(exhibits.c.case_id).where(exhibits.c.event == event))}
+
+    def merged_into(self, case: int) -> set[int]:
+        """A case and all that was merged into it."""
+        found = select(cases.c.id).where(cases.c.id == case).cte("merged", recursive=True)
+        found = found.union(select(cases.c.id).join(found, cases.c.into == found.c.id))
+        return {row[0] for row in self.db.rows(select(found.c.id))}
+
+    def forget(self, id: str) -> None:
+        """Forget an appeal: who, what, why and what followed. What the statistics need stays."""
+        self.db.run(delete(follows).where(follows.c.appeal == id))
+        self.db.run(update(appeals).where(appeals.c.id == id).values(grant_hash=id, **FORGOTTEN))
+
+    def forget_grants(self, now: int) -> int:
+        """Forget the tokens that have run out, and that no appeal is kept of; how many."""
+        filed = select(appeals.c.grant_hash).where(appeals.c.grant_hash == grants.c.hash).exists()
+        return self.db.run(delete(grants).where(grants.c.expires <= now, ~filed))
+
+
+def _known() -> Select[*tuple[Any, ...]]:
+    return select(appeals).where(appeals.c.account != "")
 
 
 def _columns(value: Appeal | Grant) -> dict[str, Any]:

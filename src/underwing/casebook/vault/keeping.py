@@ -62,12 +62,12 @@ class Keeping:
     """The acts above over a vault. Every act is one transaction with its record."""
 
     def __init__(self, vault: Vault, retention: Retention, signer: Signer) -> None:
-        self._vault, self._retention, self._signer = vault, retention, signer
+        self._vault, self.retention, self._signer = vault, retention, signer
         self._index, self._custody = vault.index, vault.custody
 
     def kept(self, stored: Stored) -> Kept:
         """Until when an object must be kept, and by which rule."""
-        return self._retention.kept(
+        return self.retention.kept(
             regions=stored.regions,
             kind=stored.kind,
             intake=times.read(stored.at),
@@ -77,6 +77,15 @@ class Keeping:
     def reasons(self, stored: Stored) -> tuple[str, ...]:
         """Everything that stands against destroying an object now."""
         return reasons_to_keep(self.kept(stored), self._index.holds_on(stored), self._vault.clock())
+
+    def kept_of_case(self, case: str) -> datetime | None:
+        """Until when the evidence of a case must be kept, the longest of it; None where there is none."""
+        there = (stored for stored in self._index.objects(case) if stored.state != "destroyed")
+        return max((self.kept(stored).until for stored in there), default=None)
+
+    def held_cases(self) -> set[str]:
+        """The cases with a legal hold, on all of it or on a part."""
+        return {hold.case for hold in self._index.holds()}
 
     def withdraw(self, address: str, *, by: str, reason: str) -> None:
         """Take an object from view; it is kept as before.

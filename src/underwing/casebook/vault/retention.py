@@ -15,6 +15,8 @@ from underwing.casebook.database import CasebookError
 
 EVERYWHERE = "*"
 ObjectKind = Literal["content", "reference"]
+RuleKind = Literal["content", "reference", "appeal"]
+"""What rules are about: the kinds of objects, and what lies in the casebook's tables."""
 
 
 class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,7 +24,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     id: Annotated[str, Meta(min_length=1)]
     region: Annotated[str, Meta(pattern=r"^([A-Z]{2}|\*)$")]
-    kind: Literal["content", "reference", "*"]
+    kind: Literal["content", "reference", "appeal", "*"]
     years: Annotated[int, Meta(ge=0, le=100)] = 0
     days: Annotated[int, Meta(ge=0, le=36_500)] = 0
     starts: Literal["report", "intake"]
@@ -55,7 +57,7 @@ class Retention(Struct, frozen=True):
         return tuple(sorted({r.region for r in self.rules} - {EVERYWHERE}))
 
     def kept(
-        self, *, regions: Iterable[str], kind: ObjectKind, intake: datetime, reported: datetime | None
+        self, *, regions: Iterable[str], kind: RuleKind, intake: datetime, reported: datetime | None
     ) -> Kept:
         """The longest time of all rules for these regions. Where no region is known, those of every region apply.
 

@@ -5,6 +5,7 @@ from functools import partial
 
 from msgspec import Struct
 
+from underwing.casebook.appeals import Figures as Sums
 from underwing.casebook.insights import Confirmed, Prompt, alarms, by_language, early, prompt, share
 from underwing.casebook.people import May
 from underwing.server.console.asked import number
@@ -54,11 +55,12 @@ async def insights(desk: Desk, kept: Kept, visit: Visit) -> Response:
     shares = [told(one) for one in by_language(figures.decided, languages)]
     entries = [told(one) for one in alarms(figures.decided)[:MOST_ENTRIES]]
     soon = prompt(figures.decided)
+    sums = await visit.work(_appealed, desk, span)
     return render(
         visit, "insights.html.j2", figures=figures, spans=SPANS, per_day=per_day(figures, t), soon=soon,
         taken=in_time(soon, t), ahead=early(figures.decided), before=before(figures, t),
         languages=shares, by_language=shown(shares, t("insights.languages"), t), entries=entries,
-        by_entry=shown(entries, t("insights.entries"), t),
+        by_entry=shown(entries, t("insights.entries"), t), turned=turned(figures, sums, t),
     )  # fmt: skip
 
 
@@ -102,6 +104,27 @@ def before(figures: Figures, t: "partial[str]") -> Picture:
     values = (float(found.before), float(found.at_once), float(found.never))
     return draw(
         Chart(title=t("insights.early"), labels=labels, series=(Series(t("insights.cases"), values),))
+    )
+
+
+def _appealed(desk: Desk, span: int) -> Sums | None:
+    """What became of the appeals filed in these days; None where there are none to speak of."""
+    now = int(desk.clock())
+    return None if desk.appeals is None else desk.appeals.figures(now - span * DAY, now + 1)
+
+
+def turned(figures: Figures, sums: Sums | None, t: "partial[str]") -> Picture:
+    """Decisions that did not stand: opened again, or changed after an appeal."""
+    found, none = figures.overturned, sums or Sums()
+    counted = (
+        ("insights.decisions", found.closed), ("insights.by_people", found.by_people),
+        ("insights.by_news", found.by_news), ("insights.appeals", none.upheld + none.partly + none.reversed),
+        ("insights.appeals_reversed", none.reversed), ("insights.appeals_partly", none.partly),
+        ("appeals.sum_alone", none.alone),
+    )  # fmt: skip
+    series = Series(t("insights.counted"), tuple(float(count) for _, count in counted))
+    return draw(
+        Chart(title=t("insights.overturned"), labels=tuple(t(key) for key, _ in counted), series=(series,))
     )
 
 

@@ -124,8 +124,14 @@ async def once(desk: Desk, visit: Visit, case: str, number: str) -> Response:
 async def enough(desk: Desk, visit: Visit, case: str) -> Response:
     """It is enough to decide: the looking ends."""
     assert visit.case is not None
-    await visit.work(_care(desk).enough, visit.member.id, visit.case.id)
+    await visit.work(_enough, desk, visit, visit.case.id)
     return visit.redirect(f"/console/cases/{visit.case.id}", "files.enough")
+
+
+def _enough(desk: Desk, visit: Visit, case: int) -> None:
+    with desk.transaction():
+        _care(desk).enough(visit.member.id, case)
+        desk.audit(visit.member, "enough", f"case:{case}")
 
 
 # -- parts ------------------------------------------------------------------------------------------------

@@ -18,12 +18,15 @@ from underwing.server.console.render import render
 from underwing.server.console.visit import NOBODY, Problem, Visit
 from underwing.server.console.words import choose
 from underwing.server.http import ClientGone, Header, Refusal, Request, Response
+from underwing.server.limits import Rates
 from underwing.server.logs import note
 from underwing.server.routes import Route, Routes
 
 Handler = Callable[..., Awaitable[Response]]
 MOST_FORM = 256 * 1024
 """Bytes of a form, unless a view says otherwise."""
+MOST_RATE = 100.0
+"""Requests a second of one session. The door and the page of account holders have limits of their own."""
 SIGN_IN = "/console/sign-in"
 
 
@@ -68,6 +71,7 @@ class Site:
         self._views: dict[str, View] = {}
         self._rows: list[Row] = []
         self._entries: list[Entry] = []
+        self._rates = Rates(MOST_RATE)
         self.on_fault: Callable[[], None] = lambda: None
         """Told of everything that fails inside."""
 
@@ -147,6 +151,8 @@ class Site:
             if found is not None and found.active:
                 visit.member = found
                 visit.request.key = found.id
+                self._rates.check(visit.session)
+                self._rates.charge(visit.session, 1)
                 visit.language = choose(found.language, visit.request.header(b"accept-language"))
         visit.query = visit.request.query()
 

@@ -1,0 +1,145 @@
+"""What watching joined streams (LiveKit rooms, WHEP) costs the watcher: cores a stream, calm and raised.
+
+Method: a publisher in a process of its own shows a moving photo (720p, 30 frames a second) to a LiveKit server; to a WHEP
+server made with aiortc. Here run watches in threads, so many at once, and the share of a core is processor time of this
+process (`time.process_time`, all threads, the libraries' own too) by time gone by, for each stream. Calm: a look in ten
+seconds, for which LiveKit's picture is subscribed to and left again. Raised: two a second. The peer reads every frame with
+LiveKit's SDK, and the same without reading shows what receiving and decoding alone take. WHEP's library decodes every frame.
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+from livekit import api, rtc
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+from live_servers import free_port
+from livekit_servers import KEY, SECRET, LiveKitServer, livekit_server, publishing
+from media_clips import panned
+from underwing.live.watch import Watch
+from whep_server import TOKEN, whep_server
+
+SIZE, RATE = (1280, 720), 30
+SETTLE = 8.0
+"""Seconds until everything has begun."""
+
+
+def publish(port: int, ready: Event, stop: Event) -> None:
+    """A publisher to a LiveKit room."""
+    server = LiveKitServer(port, None)  # type: ignore[arg-type]
+    scene = panned("coffee", speed=0.2, width=SIZE[0], height=SIZE[1])
+    with publishing(server, "cost", "sam", scene, size=SIZE, rate=RATE):
+        ready.set()
+        stop.wait()
+
+
+def serve(port: int, ready: Event, stop: Event) -> None:
+    """A WHEP server."""
+    with whep_server(panned("coffee", speed=0.2, width=SIZE[0], height=SIZE[1]), port):
+        ready.set()
+        stop.wait()
+
+
+@contextmanager
+def elsewhere(work: Callable[[int, Event, Event], None], port: int) -> Iterator[None]:
+    """Run in another process."""
+    spawn = multiprocessing.get_context("spawn")
+    ready, stop = spawn.Event(), spawn.Event()
+    process = spawn.Process(target=work, args=(port, ready, stop))
+    process.start()
+    try:
+        assert ready.wait(120), "nothing was published"
+        yield
+    finally:
+        stop.set()
+        process.join(30)
+
+
+def watching(urls: list[str], raised: bool, seconds: float) -> tuple[float, float]:
+    """(cores a stream, looks a second and stream) of watches side by side."""
+    eyes = [Watch(url, lambda _: None, lambda _: None) for url in urls]
+    threads = [threading.Thread(target=eye.run, daemon=True) for eye in eyes]
+    for eye, thread in zip(eyes, threads, strict=True):
+        if raised:
+            eye.raise_for(1e9)
+        thread.start()
+    time.sleep(SETTLE)
+    looks, began, spent = sum(eye.health.looks for eye in eyes), time.monotonic(), time.process_time()
+    time.sleep(seconds)
+    gone = time.monotonic() - began
+    cores = (time.process_time() - spent) / gone / len(urls)
+    looks = sum(eye.health.looks for eye in eyes) - looks
+    for eye in eyes:
+        eye.stop()
+    for thread in threads:
+        thread.join(30)
+    return cores, looks / gone / len(urls)
+
+
+async def received(server: LiveKitServer, read: bool, seconds: float) -> float:
+    """Cores that LiveKit's SDK takes to receive one picture, and to hand on all its frames."""
+    room, subscribed = rtc.Room(), asyncio.Event()
+    room.on("track_subscribed", lambda *_: subscribed.set())
+    grants = api.VideoGrants(room_join=True, room="cost", hidden=True)
+    await room.connect(
+        server.url, api.AccessToken(KEY, SECRET).with_identity("peer").with_grants(grants).to_jwt()
+    )
+    await subscribed.wait()
+    (picture,) = room.remote_participants["sam"].track_publications.values()
+    frames = rtc.VideoStream(picture.track) if read else None
+    await asyncio.sleep(2)
+    began, spent = time.monotonic(), time.process_time()
+    while time.monotonic() - began < seconds:
+        await (anext(frames) if frames is not None else asyncio.sleep(0.5))
+    cores = (time.process_time() - spent) / (time.monotonic() - began)
+    if frames is not None:
+        await frames.aclose()
+    await room.disconnect()
+    return cores
+
+
+def show(name: str, many: int, measured: tuple[float, float], full: float) -> None:
+    """One line."""
+    cores, looks = measured
+    print(
+        f"{name}, {many:3} at once: {cores:.4f} cores a stream ({cores / full:.2f} of the peer), {looks:.2f} looks/s",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=40)
+    parser.add_argument("--many", type=int, nargs="*", default=[1, 10])
+    given = parser.parse_args()
+    print(__doc__)
+    os.environ |= {"LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET, "WHEP_TOKEN": TOKEN}
+    with livekit_server() as server, elsewhere(publish, server.port):
+        full = asyncio.run(received(server, True, given.seconds / 2))
+        alone = asyncio.run(received(server, False, given.seconds / 2))
+        print(
+            f"LiveKit's SDK: {full:.4f} cores to read every frame (the peer), {alone:.4f} to receive without reading"
+        )
+        url = server.watched("cost", "sam")
+        for many in given.many:
+            show("LiveKit, calm", many, watching([url] * many, False, given.seconds), full)
+        show("LiveKit, raised", 1, watching([url], True, given.seconds), full)
+    port = free_port()
+    with elsewhere(serve, port):
+        url = f"whep+http://127.0.0.1:{port}/whep/one"
+        show("WHEP, calm", 1, watching([url], False, given.seconds / 2), full)
+        show("WHEP, raised", 1, watching([url], True, given.seconds / 2), full)
+
+
+if __name__ == "__main__":
+    main()
