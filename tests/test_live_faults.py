@@ -15,6 +15,7 @@ import pytest
 from live_servers import RtmpServer, free_port, publisher, rtmp_server
 from underwing.live import watch as watches
 from underwing.live import watcher
+from underwing.live.attention import Senses
 from underwing.live.orders import HEAD, Begin, Changed, End, Report, Seen, decode_report
 from underwing.live.sampling import Pace
 from underwing.live.source import Limits
@@ -107,7 +108,7 @@ def test_another_codec_on_the_same_connection_is_seen(
     """FFmpeg's reader hangs then, whatever its limits: the watcher process begins anew."""
     monkeypatch.setattr(watcher, "HANGS", 22.0)
     said = io.BytesIO()
-    process = Watcher(Sender(said))
+    process = Watcher(Sender(said), Senses())
     threading.Thread(target=process.beat, daemon=True).start()
     process.obey(Begin(watch=1, stream="one", url=server.url("one"), closer=600))
     with publisher(server.url("one")):
