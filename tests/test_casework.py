@@ -89,6 +89,31 @@ def test_cases_gather_with_marks_region_and_context(tmp_path: Path, runner: Runn
     work.close()
 
 
+def overheard(number: int, text: str, source: str = "speech") -> bytes:
+    return json.dumps(
+        {
+            "type": "stream_text", "id": f"s{number}", "at": f"2026-01-01T12:{number:02d}:00Z", "conversation": "live",
+            "from": "k", "second": number, "source": source, "text": text,
+        }
+    ).encode()  # fmt: skip
+
+
+def test_what_is_read_and_heard_in_a_stream_is_told_in_its_case_and_names_nobody(
+    tmp_path: Path, runner: Runner
+) -> None:
+    work = load_casework(given(tmp_path), runner)
+    assert work is not None
+    feed(work, runner, facts("k", declared_age=13, minor=True, country="GB"), overheard(1, CALM, "screen"))
+    texts = ["everyone will see", "pay me", "picture of you", "everyone will see", "pay me", "come on"]
+    feed(work, runner, *(overheard(number, text) for number, text in enumerate(texts, 2)))
+    (case,) = work.book.queue()
+    shown = work.book.show(case.id)
+    assert {(p.account, p.role) for p in shown.people} == {("k", "victim")}
+    said = {(s.line.sender, s.line.text) for s in work.book.said(case.id)}
+    assert {("(on the screen)", CALM), ("(spoken)", "pay me")} <= said
+    work.close()
+
+
 def test_two_accounts_with_one_opener_and_one_handle_are_one_case(tmp_path: Path, runner: Runner) -> None:
     work = load_casework(given(tmp_path, context=False), runner)
     assert work is not None

@@ -15,6 +15,7 @@ import pytest
 from live_servers import RtmpServer, free_port, publisher, rtmp_server
 from underwing.live import watch as watches
 from underwing.live import watcher
+from underwing.live.attention import Senses
 from underwing.live.orders import HEAD, Begin, Changed, End, Report, Seen, decode_report
 from underwing.live.sampling import Pace
 from underwing.live.source import Limits
@@ -93,6 +94,7 @@ def test_another_size_on_the_same_connection_is_seen(server: RtmpServer) -> None
         with publisher(server.url("one")):
             one.sees()
             before = one.sizes()
+        time.sleep(1)  # the server has to see first that the one before is gone
         with publisher(server.url("one"), more=["-s", "1280x720", "-profile:v", "high"]):
             end = time.monotonic() + 60
             while one.sizes() == before:
@@ -106,11 +108,12 @@ def test_another_codec_on_the_same_connection_is_seen(
     """FFmpeg's reader hangs then, whatever its limits: the watcher process begins anew."""
     monkeypatch.setattr(watcher, "HANGS", 22.0)
     said = io.BytesIO()
-    process = Watcher(Sender(said))
+    process = Watcher(Sender(said), Senses())
     threading.Thread(target=process.beat, daemon=True).start()
     process.obey(Begin(watch=1, stream="one", url=server.url("one"), closer=600))
     with publisher(server.url("one")):
         until(lambda: any(isinstance(report, Seen) for report in reports(said)))
+    time.sleep(1)  # the server has to see first that the one before is gone
     with publisher(server.url("one"), more=["-c:v", "flv1", "-s", "320x240"]):
         until(lambda: any(isinstance(r, Seen) and r.sighting.width == 320 for r in reports(said)))
     states = [report.health.state for report in reports(said) if isinstance(report, Changed)]
@@ -143,9 +146,11 @@ def test_packets_of_garbage_do_no_harm_and_what_follows_is_seen(
     with watching(server.url("one"), Limits(open=4, read=10)) as one:
         with publisher(server.url("one")):
             one.sees()
+        time.sleep(1)  # the server has to see first that the one before is gone
         with publisher(server.url("one"), more=["-bsf:v", "noise=1"]):
             time.sleep(2)
             one.is_unseen()
+        time.sleep(1)  # the server has to see first that the one before is gone
         with publisher(server.url("one")):
             one.sees(4)
         assert one.watch.health.state == "watching"

@@ -3,18 +3,21 @@
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from underwing.live import watcher
+from underwing.live.attention import Senses
+from underwing.live.clip import Clip
 from underwing.live.crew import ClipError, Crew
 from underwing.live.guard import Guard, Watched
 from underwing.live.orders import Begin, End, Order, Part, Pulse, Report, Seal
 from underwing.live.places import FULL_AFTER, SUSPECT_FOR, Place, again_after, choose, lane_of
-from underwing.live.source import Piece, Source
+from underwing.live.rolling import Keep
+from underwing.live.senses import Noticed
 from underwing.live.watch import Health, Sighting
 
 
@@ -63,6 +66,9 @@ def test_what_kills_is_soon_alone(name: str) -> None:
 
 class Heard:
     """What a crew tells."""
+
+    def noticed(self, stream: str, noticed: Noticed) -> None:
+        pass
 
     def __init__(self) -> None:
         self.unwatched_why: list[tuple[str, str]] = []
@@ -135,12 +141,14 @@ def test_nothing_is_kept_and_that_is_told() -> None:
 class Kept:
     """Keeps what a test says."""
 
-    def taken(self, source: Source, piece: Piece, arrived: float) -> None:
+    def __init__(self, keep: Keep) -> None:
         pass
 
-    def parts(self) -> Iterator[bytes]:
-        yield b"a" * (3 << 19)
-        yield b"b"
+    def clips(self) -> list[Clip]:
+        return [CLIP, structs.replace(CLIP, data=b"b", first=9.0)]
+
+
+CLIP = Clip(data=b"a" * (3 << 19), began=1.0, ended=2.0, first=3.0, last=4.0)
 
 
 class Said:
@@ -155,7 +163,7 @@ class Said:
 
 def obeyed(orders: list[Order]) -> list[Report]:
     said = Said()
-    process = watcher.Watcher(said)  # type: ignore[arg-type]
+    process = watcher.Watcher(said, Senses())  # type: ignore[arg-type]
     for order in orders:
         process.obey(order)
     for _ in range(200):
@@ -167,10 +175,12 @@ def obeyed(orders: list[Order]) -> list[Report]:
 
 
 def test_what_is_kept_comes_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "keeper_of", lambda _: Kept())
-    parts = obeyed([Begin(watch=1, stream="one", url=URL), Seal(1, 7)])
+    monkeypatch.setattr(watcher, "LastSeconds", Kept)
+    parts = obeyed([Begin(watch=1, stream="one", url=URL, keep=Keep()), Seal(1, 7)])
     assert [part.asked for part in parts] == [7] * len(parts)
     assert b"".join(part.data for part in parts) == b"a" * (3 << 19) + b"b"
+    assert [part.begins.first for part in parts if part.begins is not None] == [3.0, 9.0]
+    assert [part.begins is not None for part in parts] == [True, False, False, True, False, False]
     assert max(len(part.data) for part in parts) <= 1 << 20
     assert [part.last for part in parts] == [*[False] * (len(parts) - 1), True]
 

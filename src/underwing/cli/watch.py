@@ -29,13 +29,20 @@ from underwing.cli.common import (
 from underwing.cli.judge import Packs, PolicyPath
 from underwing.connectors import Control, ControlError, carry_out, control_at
 from underwing.engine import MemoryState
+from underwing.live.attention import Attention
 from underwing.live.guard import RAISED_FOR, Guard, Watched, worth_a_closer_look
+from underwing.live.plugins import Plan, load
+from underwing.live.senses import Guess, Noticed, SenseMissingError, Words
+from underwing.live.thinker import Thinker
 from underwing.live.watch import Health, Sighting, Watch
+from underwing.media.classifier import ClassifierMissingError
 from underwing.model import BadEvent, Decision, Event, Message, decode_event, encode
+from underwing.risk import is_minor
+from underwing.risk.context import UNKNOWN
 
 SIGNED_WITH = "UNDERWING_CONTROL_SECRET"
 """The variable with the secret that signs what a webhook is told."""
-_Told = Sighting | Health | Event | None
+_Told = Sighting | Health | Noticed | Event | None
 
 
 def watch(
@@ -67,6 +74,11 @@ def watch(
             "mediamtx+http://…/path or webhook+https://…",
         ),
     ] = "",
+    text: Annotated[
+        str, typer.Option("--text", help="Read text on the screen of a child's stream: rapidocr.")
+    ] = "",
+    words: Annotated[str, typer.Option("--words", help="Make words of speech in it: whisper.")] = "",
+    classifier: Annotated[str, typer.Option("--classifier", help="Guess about its frames: open-nsfw.")] = "",
     often: Annotated[bool, typer.Option("--often", help="Look twice a second all the time.")] = False,
     give_up: Annotated[
         float, typer.Option("--give-up", help="Seconds that a lost stream is tried again.")
@@ -89,12 +101,16 @@ def watch(
             err.print(f"[dim]no banks at {banks}: no frame can match[/]", highlight=False)
         hand = _hand(control)
         guard = Guard(Watched(id=stream, streamer=streamer, conversation=conversation or stream))
-        eye = _eye(url, told, give_up)
+        plan = Plan(reader=text, recogniser=words, classifier=classifier)
+        attention = _attention(plan, told, state, streamer, patient="://" not in url)
+        eye = _eye(url, told, give_up, attention)
         if chat is not None and str(chat) != "-" and not chat.is_file():
             stop(f"{chat} is no file; --chat takes events, one JSON a line, or - for standard input")
         if often:
             eye.raise_for(1e9)
-        threading.Thread(target=_run, args=(eye, told), daemon=True).start()
+        if attention is not None:
+            attention.raised = lambda: eye.raised
+        threading.Thread(target=_run, args=(eye, told, attention), daemon=True).start()
         if chat is not None:
             threading.Thread(target=_read_chat, args=(chat, told), daemon=True).start()
         worst = _follow(
@@ -110,9 +126,32 @@ def watch(
     raise typer.Exit(worst)
 
 
-def _eye(url: str, told: "queue.SimpleQueue[_Told]", give_up: float) -> Watch:
+def _attention(
+    plan: Plan, told: "queue.SimpleQueue[_Told]", state: MemoryState, streamer: str, *, patient: bool
+) -> Attention | None:
+    """The senses turned to the stream while its streamer is, or may be, a child; None where none are wanted."""
     try:
-        return Watch(url, told.put, told.put, give_up=give_up)
+        senses = load(plan)
+    except (ValueError, SenseMissingError, ClassifierMissingError) as error:
+        stop(str(error))
+    if not senses.any:
+        return None
+    return Attention(
+        senses,
+        Thinker(),
+        told.put,
+        guarded=lambda: is_minor(state.accounts.get(streamer) or UNKNOWN) is not False,
+        patient=patient,
+    )
+
+
+def _eye(
+    url: str, told: "queue.SimpleQueue[_Told]", give_up: float, attention: Attention | None = None
+) -> Watch:
+    try:
+        if attention is None:
+            return Watch(url, told.put, told.put, give_up=give_up)
+        return Watch(url, told.put, told.put, give_up=give_up, taken=attention.taken, looked=attention.looked)
     except ValueError as error:
         stop(str(error))
 
@@ -159,15 +198,19 @@ def _events(
         if isinstance(one, Sighting):
             found = matcher.match_hashes([], [(v.how, v.pdq) for v in one.views]).matches if matcher else ()
             yield guard.seen(one, found), None
+        elif isinstance(one, Words | Guess):
+            yield [guard.noticed(one)], one.text if isinstance(one, Words) else None
         elif isinstance(one, Health):
             yield guard.changed(one, time.time()), None
         else:
             yield [one], one.text if isinstance(one, Message) else None
 
 
-def _run(eye: Watch, told: "queue.SimpleQueue[_Told]") -> None:
+def _run(eye: Watch, told: "queue.SimpleQueue[_Told]", attention: Attention | None) -> None:
     try:
         eye.run()
+        if attention is not None:
+            attention.finish(30)
     finally:
         told.put(None)
 

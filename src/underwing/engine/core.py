@@ -7,15 +7,17 @@ Rule for time: the engine knows only `at` of the events. A state's clock never r
 taken as evidence that has decayed since its own time, at the newest state (see `risk/pair.py`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from underwing.engine.corrections import correct
 from underwing.engine.keys import pair_key, room_target, short_hash
-from underwing.engine.links import LinkMatch, Links, listed_of
+from underwing.engine.links import Links, listed_of
 from underwing.engine.media import judge_media
+from underwing.engine.overheard import taken_for_said
 from underwing.engine.people import as_claimed, note_speaker, readings_of_others, target_of
+from underwing.engine.said import Said
 from underwing.engine.sides import calm, other_side, press, raised
 from underwing.engine.state import State
 from underwing.engine.streams import judge_frame, judge_gift, judge_stream, reads_again
@@ -37,6 +39,7 @@ from underwing.model import (
     Signal,
     Stream,
     StreamFrame,
+    StreamText,
     UserReport,
     Versions,
 )
@@ -63,24 +66,9 @@ from underwing.risk import (
     with_reading,
 )
 from underwing.risk.context import UNKNOWN
-from underwing.text import NOTHING, ClaimFinder, Claims, Meaning, simhash
+from underwing.text import NOTHING, ClaimFinder, Meaning, simhash
 
 ENGINE_VERSION = "1"
-
-
-class _Said(Struct, frozen=True, gc=False, kw_only=True):
-    """A message that says something: when, between whom, what was found in it and how it reads."""
-
-    at: int
-    key: str
-    other: str
-    direct: bool
-    opening: bool
-    view: str
-    signals: tuple[Signal, ...]
-    claims: Claims
-    read: tuple[Contribution | None] | None
-    listed: Sequence[LinkMatch]
 
 
 class Engine:
@@ -149,6 +137,8 @@ class Engine:
             return judge_stream(state, event, self._verdicts)
         if isinstance(event, StreamFrame):
             return judge_frame(state, event, self._verdicts, self.settings)
+        if isinstance(event, StreamText):
+            return self._overheard(state, event)
         if isinstance(event, Gift):
             return judge_gift(state, event, self._verdicts, self.settings, self._switches)
         return self._message(state, event)
@@ -179,7 +169,7 @@ class Engine:
             and not trigger
         ):
             return self._quiet(event.id, sender, other if direct else None)
-        said = _Said(
+        said = Said(
             at=at, key=key, other=other, direct=direct, opening=opening, view=scan.view, signals=scan.signals,
             claims=claims, read=read, listed=listed,
         )  # fmt: skip
@@ -191,9 +181,22 @@ class Engine:
             return self._verdicts.trigger(state, event, at, target, mine, theirs, trigger)
         return self._weigh(state, event, said, target, theirs)
 
-    def _weigh(
-        self, state: State, event: Message, said: "_Said", target: str | None, theirs: Facts
-    ) -> Decision:
+    def _overheard(self, state: State, event: StreamText) -> Decision:
+        """Words that nobody is known to have said, in the stream of a child or of one who may be."""
+        scan = self._scan(event.text)
+        found = taken_for_said(state, event, scan.signals, self.settings)
+        if found is None:
+            return self._quiet(event.id, None, event.sender)
+        message, signals, theirs = found
+        other = room_target(event.conversation)
+        said = Said(
+            at=int(event.at.timestamp()), key=pair_key(message.sender, other), other=other, direct=False, opening=False,
+            view=scan.view, signals=signals, claims=NOTHING, read=None, listed=(),
+        )  # fmt: skip
+        own = message.sender == event.sender
+        return self._weigh(state, message, said, None if own else event.sender, theirs)
+
+    def _weigh(self, state: State, event: Message, said: Said, target: str | None, theirs: Facts) -> Decision:
         """Fold what a message says into the states it concerns, and decide."""
         at, key, other, direct, opening = said.at, said.key, said.other, said.direct, said.opening
         sender, claims, read = event.sender, said.claims, said.read

@@ -6,8 +6,9 @@ counts beside them, for the child whose stream it is.
 
 from msgspec import structs
 
-from underwing.engine.keys import iso, pair_key, room_target, short_hash
+from underwing.engine.keys import iso, pair_key, room_target
 from underwing.engine.media import MOST_REASONS, counting, known_reason, level_of
+from underwing.engine.overheard import pressers
 from underwing.engine.state import State
 from underwing.engine.verdict import LEVELS, Case, Verdicts, facts_of
 from underwing.model import GUESSED_STAGES, UNSEEN_STAGES, Decision, Gift, Level, Reason, Stream, StreamFrame
@@ -129,8 +130,8 @@ def _beside_words(
     room = fold_seen(state.rooms.get(event.conversation) or RoomState(), made)
     room = room if room.host else structs.replace(room, host=host)
     state.rooms.put(event.conversation, room)
-    words, who = pressed_by_words(state.targets.get(host), made.at, settings)
-    actor = next((name for name, _ in reversed(room.speakers) if short_hash(name) == who), None)
+    words, strong = pressed_by_words(state.targets.get(host), made.at, settings)
+    actor = next(iter(pressers(room, event.conversation, strong)), None)
     if not words or actor is None:
         return verdicts.quiet(event.id, event.sender if isinstance(event, Gift) else None, host)
     pair = state.pairs.get(pair_key(actor, room_target(event.conversation)))

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from underwing.engine.keys import iso
+from underwing.engine.keys import iso, pair_key, room_target, short_hash
 from underwing.engine.links import Listed
+from underwing.engine.overheard import is_nobody, nobody, pressers
 from underwing.engine.state import State
 from underwing.model import (
     Block,
@@ -58,6 +59,19 @@ class Case(NamedTuple):
     """The link of the message that a list names, the most serious one."""
 
 
+class _Beside(NamedTuple):
+    """What is seen and overheard beside what is said: the sum, what it is, whether it is the first time in this stream, who
+    presses most (an account before nobody)."""
+
+    score: float
+    made: list[Contribution]
+    first: bool
+    who: str
+
+
+_NOTHING = _Beside(0.0, [], False, "")
+
+
 class Verdicts:
     """Decides by a policy. Pure in what it is given: the state holds the quotas."""
 
@@ -88,19 +102,20 @@ class Verdicts:
         if pair is not None:
             prior = case.actor_state.score if case.actor_state else 0.0
             level, score = levels_of(pair, at, self._settings, prior)
+            if is_nobody(actor):  # misheard, or part of a film: enough for a person to look
+                level = min(level, int(Level.review))
             kept = [*pair.kept, *(c for c in made if c not in pair.kept)]
         alone = self._script(state, actor, case.actor_state, level)
         if alone is not None and case.actor_state is not None:
             raised = raised or alone > case.actor_state.level
             level, score = alone, case.actor_state.score
             kept = [*kept, *(c for c in case.actor_state.kept if c not in kept)]
-        joint = self._joint(state, target, made) if actor is not None and level < Level.review else 0.0
-        shown, beside, first = (
-            self._seen_beside(state, event, target, at) if level < Level.review else (0.0, [], False)
-        )
-        if beside:
-            raised, level, score = raised or first, int(Level.review), max(score, shown)
-            kept += [c for c in beside if c not in kept]
+        joint = self._joint(state, event, target, made) if actor is not None and level < Level.review else 0.0
+        beside = self._seen_beside(state, event, target, at) if level < Level.review else _NOTHING
+        if beside.made:
+            raised, level, score = raised or beside.first, int(Level.review), max(score, beside.score)
+            kept += [c for c in beside.made if c not in kept]
+            actor = beside.who if is_nobody(actor) else actor
         elif joint:
             raised, level, score = True, int(Level.review), max(score, joint)
             kept.append(
@@ -121,13 +136,13 @@ class Verdicts:
         facts = facts_of(
             event, at, level, mine, theirs, raised=raised, stage=stage, score=score, help=case.help_route,
             breadth=sum(at - seen <= 30 * DAY for _, seen in contacts), test=test,
-            label=listed.label if listed is not None else "", stream="seen" if beside else "",
+            label=listed.label if listed is not None else "", stream="seen" if beside.made else "",
         )  # fmt: skip
         actions, withheld, shadow = self.act(state, event.id, facts)
         return Decision(
             event=event.id,
             level=LEVELS[level],
-            actor=actor,
+            actor=None if is_nobody(actor) else actor,
             target=target,
             stage=stage,
             actions=actions,
@@ -156,36 +171,52 @@ class Verdicts:
         state.actors.put(actor, structs.replace(actor_state, level=alone))
         return alone
 
-    def _joint(self, state: State, target: str | None, made: list[Contribution]) -> float:
-        """What several accounts pressing one target add up to, where that is enough for `review`; else 0."""
+    def _joint(self, state: State, event: Judged, target: str | None, made: list[Contribution]) -> float:
+        """What several accounts pressing one target add up to, where that is enough for `review`; else 0. Words that nobody
+        is known to have said make no account."""
         pressed = state.targets.get(target) if target is not None else None
         if pressed is None or len(pressed.pressing) < 2 or not any(c.stage in PRESSING for c in made):
             return 0.0
-        settings = self._settings
-        strong = [s for _, s, _ in pressed.pressing if s >= settings.target_each]
-        joint = sum(s for _, s, _ in pressed.pressing)
+        settings, overheard = self._settings, short_hash(nobody(getattr(event, "conversation", "")))
+        pressing = [s for who, s, _ in pressed.pressing if who != overheard]
+        strong = [s for s in pressing if s >= settings.target_each]
+        joint = sum(pressing)
         return joint if len(strong) >= 2 and joint >= settings.target_review else 0.0
 
-    def _seen_beside(
-        self, state: State, event: Judged, target: str | None, at: int
-    ) -> tuple[float, list[Contribution], bool]:
-        """Where somebody presses the streamer by words, and what is seen in the stream in the same minutes adds up with that
-        to `review`: (the sum, what was seen, whether it is the first time in this stream)."""
+    def _seen_beside(self, state: State, event: Judged, target: str | None, at: int) -> _Beside:
+        """Where somebody presses the streamer by words, and what is seen or overheard in the stream in the same minutes adds
+        up with that to `review`."""
         live = isinstance(event, StreamFrame | Gift) or (
             isinstance(event, Message) and event.surface == "live"
         )
         room = state.rooms.get(event.conversation) if live else None  # type: ignore[union-attr]
-        if room is None or not room.seen or target is None or target != room.host:
-            return 0.0, [], False
+        if room is None or target is None or target != room.host:
+            return _NOTHING
+        conversation: str = event.conversation  # type: ignore[union-attr]
         pressed = state.targets.get(target)
-        words, _ = pressed_by_words(pressed, at, self._settings)
+        words, strong = pressed_by_words(pressed, at, self._settings)
         seen, kept = recently_seen(room, at, self._settings)
-        if pressed is None or not words or not kept or words + seen < self._settings.target_review:
-            return 0.0, [], False
+        who = pressers(room, conversation, strong)
+        overheard = len(who) > 1 and is_nobody(who[-1])
+        if (
+            pressed is None
+            or not who
+            or not (kept or overheard)
+            or words + seen < self._settings.target_review
+        ):
+            return _NOTHING
         first = pressed.level < Level.review
         if first:
             state.targets.put(target, structs.replace(pressed, level=int(Level.review)))
-        return words + seen, kept, first
+        pairs = (state.pairs.get(pair_key(name, room_target(conversation))) for name in who)
+        said = [
+            made
+            for pair in pairs
+            if pair is not None
+            for made in pair.kept
+            if made.stage in PRESSING and at - made.at <= self._settings.stream_tau * 3
+        ]
+        return _Beside(words + seen, [*said, *kept], first, who[0])
 
     def act(
         self, state: State, event: str, facts: PolicyFacts

@@ -16,7 +16,9 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Protocol
 
 from msgspec import MsgspecError
+from msgspec.json import encode
 
+from underwing.live.clip import Times
 from underwing.live.orders import (
     HEAD,
     MOST,
@@ -25,6 +27,7 @@ from underwing.live.orders import (
     Changed,
     Closer,
     End,
+    Noted,
     Order,
     Part,
     Pulse,
@@ -36,6 +39,9 @@ from underwing.live.orders import (
     framed,
 )
 from underwing.live.places import SUSPECT_FOR, Place, again_after, choose, lane_of
+from underwing.live.plugins import Plan
+from underwing.live.rolling import Keep
+from underwing.live.senses import Noticed
 from underwing.live.watch import GIVE_UP, Health, Sighting
 
 SILENT = 15.0
@@ -61,6 +67,9 @@ class Hearing(Protocol):
     def changed(self, stream: str, health: Health) -> None:
         """What can be seen has changed; `ended` is the last that is told."""
 
+    def noticed(self, stream: str, noticed: Noticed) -> None:
+        """Words were read or heard in it, or a classifier guessed."""
+
     def pulse(self, stream: str, pulse: Pulse) -> None:
         """How a watch stands, every second."""
 
@@ -74,8 +83,8 @@ class Hearing(Protocol):
 class _Stream:
     """A stream that is to be watched: what of, since when which process has it, and its past."""
 
-    def __init__(self, id: str, url: str, give_up: float) -> None:
-        self.id, self.url, self.give_up = id, url, give_up
+    def __init__(self, id: str, url: str, give_up: float, guarded: bool) -> None:
+        self.id, self.url, self.give_up, self.guarded = id, url, give_up, guarded
         self.watch = 0
         self.process: _Process | None = None
         self.deaths: list[float] = []
@@ -85,8 +94,11 @@ class _Stream:
 class Crew:
     """The watcher processes of one service. Its methods are for the event loop in which `start` was called."""
 
-    def __init__(self, hearing: Hearing, most: int | None = None) -> None:
-        self._hearing = hearing
+    def __init__(
+        self, hearing: Hearing, most: int | None = None, *, keep: Keep | None = None, plan: Plan | None = None
+    ) -> None:
+        """`keep` says how much is kept of a stream's last seconds (None: nothing), `plan` which senses there are."""
+        self._hearing, self._keep_of, self._plan = hearing, keep, plan or Plan()
         self._most = most or os.cpu_count() or 1
         self._streams: dict[str, _Stream] = {}
         self._processes: list[_Process] = []
@@ -115,10 +127,11 @@ class Crew:
         """The ids of the processes there are now."""
         return [process.pid for process in self._processes if process.pid]
 
-    def begin(self, stream: str, url: str, *, give_up: float = GIVE_UP) -> None:
-        """Watch a stream until it ends or `end` is called. One that is watched already is begun anew."""
+    def begin(self, stream: str, url: str, *, give_up: float = GIVE_UP, guarded: bool = True) -> None:
+        """Watch a stream until it ends or `end` is called. One that is watched already is begun anew. `guarded`: its
+        streamer is, or may be, a child, so the senses are turned to it."""
         self.end(stream)
-        self._streams[stream] = made = _Stream(stream, url, give_up)
+        self._streams[stream] = made = _Stream(stream, url, give_up, guarded)
         self._place(made)
 
     def end(self, stream: str) -> None:
@@ -137,8 +150,8 @@ class Crew:
             if known.process is not None:
                 known.process.send(Closer(known.watch, seconds))
 
-    async def clip(self, stream: str) -> AsyncIterator[bytes]:
-        """What is kept of the stream's last seconds, in pieces.
+    async def clip(self, stream: str) -> AsyncIterator[Times | bytes]:
+        """What is kept of the stream's last seconds: of each clip when it was, then its bytes in pieces.
 
         Raises:
             ClipError: nothing is kept, or its watcher does not hand it over.
@@ -154,6 +167,8 @@ class Crew:
                 part = await asyncio.wait_for(parts.get(), CLIP_WITHIN)
                 if part.problem:
                     raise ClipError(part.problem)
+                if part.begins is not None:
+                    yield part.begins
                 if part.data:
                     yield part.data
                 if part.last:
@@ -177,11 +192,19 @@ class Crew:
         self._watches[stream.watch] = stream
         closer = max(0.0, stream.closer_until - time.monotonic())
         process.send(
-            Begin(watch=stream.watch, stream=stream.id, url=stream.url, closer=closer, give_up=stream.give_up)
+            Begin(
+                watch=stream.watch,
+                stream=stream.id,
+                url=stream.url,
+                closer=closer,
+                give_up=stream.give_up,
+                keep=self._keep_of,
+                guarded=stream.guarded,
+            )
         )
 
     def _begun(self, lane: str) -> "_Process":
-        process = _Process(lane)
+        process = _Process(lane, self._plan)
         self._processes.append(process)
         self._keep(self._attend(process))
         return process
@@ -233,12 +256,15 @@ class Crew:
                 stream = self._watches.get(watch)
                 if stream is not None:
                     self._feel(process, stream, pulse)
-        elif isinstance(report, Seen | Changed):
+        elif isinstance(report, Seen | Changed | Noted):
             stream = self._watches.get(report.watch)
             if stream is None:
                 return
             if isinstance(report, Seen):
                 self._hearing.seen(stream.id, report.sighting)
+                return
+            if isinstance(report, Noted):
+                self._hearing.noticed(stream.id, report.noticed)
                 return
             if report.health.state == "ended":
                 self.end(stream.id)
@@ -277,7 +303,8 @@ class Crew:
 class _Process:
     """One process. What is sent before it has started waits."""
 
-    def __init__(self, lane: str) -> None:
+    def __init__(self, lane: str, plan: Plan) -> None:
+        self._plan = plan
         self.lane, self.ready, self.spare, self.pid = lane, False, False, 0
         self.why = self.culprit = ""
         self.told: set[int] = set()
@@ -294,7 +321,7 @@ class _Process:
     async def start(self) -> None:
         """Start it. Raises OSError."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "underwing.live.watcher", stdin=asyncio.subprocess.PIPE,
+            sys.executable, "-m", "underwing.live.watcher", encode(self._plan).decode(), stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
             env={**os.environ, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"},
         )  # fmt: skip

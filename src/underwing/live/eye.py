@@ -51,7 +51,10 @@ class Eye:
         return frames[-1] if frames else None
 
     def pass_by(self, piece: Piece) -> None:
-        """Take note of a packet that is not decoded."""
+        """Take note of a packet that is not decoded, unless it brings the decoder a new header: that comes only once."""
+        if piece.packet.has_sidedata("new_extradata"):
+            self.glance(piece)
+            return
         self._begun = False
         self._keep(piece)
 

@@ -10,8 +10,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+from underwing.live.senses import Noticed, Words
 from underwing.live.watch import Health, Sighting
-from underwing.model import Decision, Event, MediaMatch, Stream, StreamFrame
+from underwing.model import Decision, Event, MediaMatch, Stream, StreamFrame, StreamText
 
 RAISED_FOR = 120.0
 """Seconds for which a stream is looked at more often after something was said or seen in it."""
@@ -71,6 +72,18 @@ class Guard:
                 sender=self.stream.streamer, second=sighting.second, matches=new[:100],
             )
         ]  # fmt: skip
+
+    def noticed(self, one: Noticed) -> Event:
+        """What words in the stream, or a guess about a frame, say."""
+        if isinstance(one, Words):
+            return StreamText(
+                id=self._id(), at=_time(one.at), conversation=self.stream.conversation, sender=self.stream.streamer,
+                second=one.second, source=one.source, text=one.text,
+            )  # fmt: skip
+        return StreamFrame(
+            id=self._id(), at=_time(one.at), conversation=self.stream.conversation, sender=self.stream.streamer,
+            second=one.second, score=one.score,
+        )  # fmt: skip
 
     def _is_new(self, match: MediaMatch, second: float) -> bool:
         key = (match.bank, match.entry)

@@ -9,6 +9,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from underwing.live.clip import Times
+from underwing.live.rolling import Keep
+from underwing.live.senses import Noticed
 from underwing.live.watch import GIVE_UP, Health, Sighting
 
 HEAD: Final = 4
@@ -17,13 +20,16 @@ MOST: Final = 64 << 20
 
 
 class Begin(Struct, frozen=True, tag="begin", kw_only=True):
-    """Watch a stream; look often for `closer` seconds from now, give up after `give_up` seconds without it."""
+    """Watch a stream; look often for `closer` seconds from now, give up after `give_up` seconds without it. `keep` says how
+    much of its last seconds is kept (None: nothing), `guarded` whether the senses are turned to it."""
 
     watch: int
     stream: str
     url: str
     closer: float = 0.0
     give_up: float = GIVE_UP
+    keep: Keep | None = None
+    guarded: bool = False
 
 
 class End(Struct, frozen=True, tag="end"):
@@ -82,15 +88,24 @@ class Beat(Struct, frozen=True, tag="beat"):
 
 
 class Part(Struct, frozen=True, tag="part"):
-    """A piece of what was asked for by `Seal`. `problem` says why nothing, or no more, comes; with `last` it is whole."""
+    """A piece of what was asked for by `Seal`. `begins` comes before the first of each clip; `problem` says why nothing, or
+    no more, comes; with `last` it is whole."""
 
     asked: int
+    begins: Times | None = None
     data: bytes = b""
     last: bool = False
     problem: str = ""
 
 
-Report = Ready | Seen | Changed | Beat | Part
+class Noted(Struct, frozen=True, tag="noted"):
+    """Words, or a classifier's guess."""
+
+    watch: int
+    noticed: Noticed
+
+
+Report = Ready | Seen | Changed | Noted | Beat | Part
 
 _encode = msgspec.msgpack.Encoder().encode
 decode_order = msgspec.msgpack.Decoder(Order).decode
@@ -103,8 +118,7 @@ def framed(message: Order | Report) -> bytes:
     return len(body).to_bytes(HEAD) + body
 
 
-def cut(parts: Iterator[bytes], size: int = 1 << 20) -> Iterator[bytes]:
+def cut(data: bytes, size: int = 1 << 20) -> Iterator[bytes]:
     """Bytes in pieces of at most `size`."""
-    for part in parts:
-        for start in range(0, len(part), size):
-            yield part[start : start + size]
+    for start in range(0, len(data), size):
+        yield data[start : start + size]

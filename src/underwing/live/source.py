@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 from msgspec import Struct
 
@@ -62,14 +64,21 @@ class Piece(Struct, frozen=True):
 
 
 class Source:
-    """An opened stream. `video` is its track, None for a stream of sound alone."""
+    """An opened stream. `video` and `audio` are its tracks, None where it has none."""
 
     def __init__(self, container: InputContainer) -> None:
         self._container = container
         best = container.streams.best("video")
         self.video: VideoStream | None = best if isinstance(best, VideoStream) else None
-        if self.video is None and container.streams.best("audio") is None:
+        sound = container.streams.best("audio")
+        self.audio: AudioStream | None = sound if isinstance(sound, AudioStream) else None
+        if self.video is None and self.audio is None:
             raise SourceLost("neither picture nor sound in it")
+
+    @property
+    def tracks(self) -> list[Stream]:
+        """The track of the picture and that of the sound, as far as they are there."""
+        return [track for track in (self.video, self.audio) if track is not None]
 
     def pieces(self) -> Iterator[Piece]:
         """Its packets as they come. Raises `SourceLost` when no more do."""

@@ -59,7 +59,9 @@ class Health(Struct, frozen=True, kw_only=True):
 
 
 class Watch:
-    """Watches one URL. `taken` gets every packet as it comes, for a rolling buffer; streams that are joined have none.
+    """Watches one URL. `taken` gets every packet as it comes, when that was (monotonic), and the stream second of one of the
+    leading track (None: of another), for a rolling buffer; `looked` each frame that was looked at, its second and our clock
+    (epoch seconds) when it came. Streams that are joined have no packets.
 
     Raises:
         ValueError: a URL of a kind that is not watched, or whose library or settings are missing.
@@ -73,11 +75,12 @@ class Watch:
         *,
         pace: Pace | None = None,
         limits: Limits | None = None,
-        taken: Callable[[Source, Piece, float], None] | None = None,
+        taken: Callable[[Source, Piece, float, float | None], None] | None = None,
+        looked: Callable[[VideoFrame, float, float], None] | None = None,
         give_up: float = GIVE_UP,
     ) -> None:
         self._paced = scheme_of(url) != "file"
-        self._url, self._seen, self._changed, self._taken = url, seen, changed, taken
+        self._url, self._seen, self._changed, self._taken, self._looked = url, seen, changed, taken, looked
         self._pace, self._limits, self._give_up = pace or Pace(), limits or Limits(), give_up
         self._stop = threading.Event()
         self._raised_until = 0.0
@@ -145,13 +148,14 @@ class Watch:
     def _read(self, source: Source) -> Iterator[float]:
         eye = Eye(source.video, self._limits.pixels) if source.video is not None else None
         for piece in source.pieces():
-            arrived = time.monotonic()
-            if self._taken is not None:
-                self._taken(source, piece, arrived)
-            if eye is not None and piece.packet.stream is source.video:
+            arrived, second = time.monotonic(), None
+            if piece.packet.stream is (source.video or source.audio):
                 # A file comes faster than it was streamed: its own time stamps are its arrivals.
                 came = arrived if self._paced else piece.stamp or 0.0
                 self._clock, second = clocks.tell(self._clock, piece.stamp, came)
+            if self._taken is not None:
+                self._taken(source, piece, arrived, second)
+            if eye is not None and piece.packet.stream is source.video and second is not None:
                 self._look(eye, piece, second, arrived)
             yield self._clock.last
 
@@ -188,6 +192,8 @@ class Watch:
     def _saw(self, frame: VideoFrame, second: float, arrived: float, raised: bool, damaged: int = 0) -> None:
         views = views_of(frame)
         now = time.monotonic()
+        if self._looked is not None:
+            self._looked(frame, round(second, 3), time.time() - (now - arrived))
         self._hashed = now
         self.health = replace(
             self.health, why="", second=second, looks=self.health.looks + 1, damaged=damaged

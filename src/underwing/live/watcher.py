@@ -6,13 +6,19 @@ in one watch is told and tried again, and harms no other.
 """
 
 import os
+import resource
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from typing import BinaryIO, Protocol
+from collections.abc import Callable
+from typing import BinaryIO
 
+from av.video.frame import VideoFrame
+from msgspec.json import decode
+
+from underwing.live.attention import Attention, Senses
 from underwing.live.eye import warm_up
+from underwing.live.keeping import LastSeconds
 from underwing.live.orders import (
     HEAD,
     Beat,
@@ -20,6 +26,7 @@ from underwing.live.orders import (
     Changed,
     Closer,
     End,
+    Noted,
     Order,
     Part,
     Pulse,
@@ -31,7 +38,9 @@ from underwing.live.orders import (
     decode_order,
     framed,
 )
+from underwing.live.plugins import Plan, load
 from underwing.live.source import Limits, Piece, Source, patience
+from underwing.live.thinker import Thinker
 from underwing.live.watch import Health, Sighting, Watch
 
 BEAT_SECONDS = 1.0
@@ -43,29 +52,19 @@ LIMITS = Limits(redirects=0)
 """Who asks for a watch names a host that may be asked; it sends us to no other."""
 
 
-class Keeper(Protocol):
-    """Keeps the last seconds of one stream. `taken` is called in the watch's thread, `parts` in another."""
-
-    def taken(self, source: Source, piece: Piece, arrived: float) -> None:
-        """Take note of a packet as it comes."""
-        ...
-
-    def parts(self) -> Iterator[bytes]:
-        """What is kept now, as one file in pieces."""
-        ...
-
-
-def keeper_of(order: Begin) -> Keeper | None:
-    """What keeps the last seconds of a stream; None: nothing is kept."""
-    return None
-
-
 class _Watching:
     """One watch, its thread and what keeps its last seconds. `begin_anew` leaves a thread that hangs behind."""
 
-    def __init__(self, order: Begin, send: "Sender") -> None:
+    def __init__(self, order: Begin, send: "Sender", senses: Senses, thinker: Thinker) -> None:
         self._order, self._send = order, send
-        self.keeper = keeper_of(order)
+        self.kept = LastSeconds(order.keep) if order.keep is not None else None
+        attention = Attention(
+            senses if order.guarded else Senses(), thinker, lambda noticed: send(Noted(order.watch, noticed)),
+            raised=lambda: self.watch.raised,
+        )  # fmt: skip
+        self._beside: tuple[LastSeconds | Attention, ...] = (
+            (attention,) if self.kept is None else (self.kept, attention)
+        )
         self.ended = False
         self._closer_until = time.monotonic() + order.closer
         self._begin()
@@ -81,15 +80,31 @@ class _Watching:
             if self._turn is turn:
                 self._send(Changed(self._order.watch, health))
 
+        def taken(source: Source, piece: Piece, arrived: float, second: float | None) -> None:
+            for beside in self._beside if self._turn is turn else ():
+                self._harmless(beside, beside.taken, source, piece, arrived, second)
+
+        def looked(frame: VideoFrame, second: float, at: float) -> None:
+            for beside in self._beside if self._turn is turn else ():
+                self._harmless(beside, beside.looked, frame, second, at)
+
         self.watch = watch = Watch(
-            self._order.url, seen, changed, give_up=self._order.give_up, limits=LIMITS,
-            taken=self.keeper.taken if self.keeper is not None else None,
+            self._order.url, seen, changed, give_up=self._order.give_up, limits=LIMITS, taken=taken, looked=looked,
         )  # fmt: skip
         watch.raise_for(max(0.0, self._closer_until - time.monotonic()))
         self.thread = threading.Thread(
             target=self._run, args=(watch, turn), name=self._order.stream, daemon=True
         )
         self.thread.start()
+
+    def _harmless(self, beside: LastSeconds | Attention, do: Callable[..., None], *what: object) -> None:
+        """Do something beside the watch; what fails is left out from then on, and costs no look."""
+        try:
+            do(*what)
+        except Exception:
+            self._beside = tuple(one for one in self._beside if one is not beside)
+            if beside is self.kept:
+                self.kept = None
 
     def _run(self, watch: Watch, turn: object) -> None:
         attempt = 0
@@ -143,8 +158,8 @@ class Sender:
 class Watcher:
     """The watches of this process."""
 
-    def __init__(self, send: Sender) -> None:
-        self._send = send
+    def __init__(self, send: Sender, senses: Senses) -> None:
+        self._send, self._senses, self._thinker = send, senses, Thinker()
         self._watches: dict[int, _Watching] = {}
         self._hanging: list[threading.Thread] = []
 
@@ -152,7 +167,7 @@ class Watcher:
         """Do what an order says; it never waits for a stream."""
         if isinstance(order, Begin):
             try:
-                self._watches[order.watch] = _Watching(order, self._send)
+                self._watches[order.watch] = _Watching(order, self._send, self._senses, self._thinker)
             except ValueError as error:
                 self._send(Changed(order.watch, Health(state="ended", why=str(error))))
             return
@@ -189,23 +204,25 @@ class Watcher:
                 self._hanging.append(one.begin_anew())
 
     def _seal(self, order: Seal, watching: _Watching | None) -> None:
-        if watching is None or watching.keeper is None:
-            self._send(Part(order.asked, problem="nothing is kept of this stream", last=True))
-            return
         try:
-            for part in cut(watching.keeper.parts()):
-                self._send(Part(order.asked, part))
-            self._send(Part(order.asked, last=True))
+            clips = watching.kept.clips() if watching is not None and watching.kept is not None else []
+            for clip in clips:
+                self._send(Part(order.asked, clip.times))
+                for part in cut(clip.data):
+                    self._send(Part(order.asked, data=part))
+            problem = "" if clips else "nothing is kept of this stream"
+            self._send(Part(order.asked, last=True, problem=problem))
         except Exception as error:
             self._send(Part(order.asked, problem=f"failed: {type(error).__name__}", last=True))
 
 
 def main() -> int:
     """Work until the input ends."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # what is kept of streams goes into no dump on the disk
     send = Sender(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)  # what a decoder prints goes to the standard error
     warm_up()
-    watcher = Watcher(send)
+    watcher = Watcher(send, load(decode(sys.argv[1], type=Plan) if len(sys.argv) > 1 else Plan()))
     send(Ready())
     threading.Thread(target=watcher.beat, daemon=True).start()
     while len(head := sys.stdin.buffer.read(HEAD)) == HEAD:

@@ -146,6 +146,21 @@ class StreamFrame(_Event, tag="stream_frame", frozen=True, gc=False, kw_only=Tru
     score: MediaScore | None = None
 
 
+class StreamText(_Event, tag="stream_text", frozen=True, gc=False, kw_only=True):
+    """Words in the stream of `from`: read on its screen, or spoken in it. Nobody knows whose they are.
+
+    `second` counts from the beginning of the stream. A machine read or heard them, and may be wrong.
+    """
+
+    id: Id
+    at: At
+    conversation: Id
+    sender: Id = field(name="from")
+    second: Annotated[float, Meta(ge=0, le=10_000_000)]
+    source: Literal["screen", "speech"]
+    text: Annotated[str, Meta(min_length=1, max_length=2_000)]
+
+
 class Gift(_Event, tag="gift", frozen=True, gc=False, kw_only=True):
     """`from` gave `to` something of worth in a live stream. `coins` is in the platform's own unit."""
 
@@ -174,5 +189,15 @@ class Correction(_Event, tag="correction", frozen=True, gc=False, kw_only=True):
 
 
 Event = (
-    Message | Account | ContactRequest | Block | UserReport | Media | Stream | StreamFrame | Gift | Correction
+    Message
+    | Account
+    | ContactRequest
+    | Block
+    | UserReport
+    | Media
+    | Stream
+    | StreamFrame
+    | StreamText
+    | Gift
+    | Correction
 )

@@ -44,6 +44,9 @@ GUESSED_STAGES = ("guessed_media",)
 UNSEEN_STAGES = ("unseen_stream",)
 """What nobody can look at just now, which is an alarm of its own."""
 
+OVERHEARD = "overheard."
+"""What a signal's id begins with when nobody is known to have said it: it speaks against nobody by name."""
+
 Act = Literal["ask", "offer", "demand", "threaten", "tell", "quote", "negate", "advise"]
 Direction = Literal["to_child", "from_child", "any"]
 

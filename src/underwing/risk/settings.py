@@ -133,6 +133,11 @@ class Settings(Struct, frozen=True, gc=False, kw_only=True):
     stream_guess_from: float = 0.6
     stream_gift: float = 0.5
     """A gift to a child by one who presses it, or by anyone while somebody does."""
+    stream_overheard: float = 0.5
+    """What words on the screen, or spoken, in a stream are multiplied with: machines misread, and songs, films and games say
+    much that nobody means."""
+    stream_echo: int = 120
+    """Seconds in which a cue of the chat that is read on the screen as well is taken for the chat being shown there."""
     stream_each: float = 0.6
     """What somebody must have pressed for by words before anything seen counts beside it."""
     stream_cap: float = 2.0

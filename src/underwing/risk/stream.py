@@ -43,11 +43,13 @@ def recently_seen(room: RoomState | None, at: int, settings: Settings) -> tuple[
     return min(total, settings.stream_cap), kept
 
 
-def pressed_by_words(target: TargetState | None, at: int, settings: Settings) -> tuple[float, int | None]:
-    """(what the accounts that press the target by words add up to by `at`, the hash of the strongest of them)."""
+def pressed_by_words(
+    target: TargetState | None, at: int, settings: Settings
+) -> tuple[float, tuple[int, ...]]:
+    """(what the accounts that press the target by words add up to by `at`, their hashes, the strongest first)."""
     now = [
         (score * exp(-max(0, at - seen) / settings.target_tau), who)
         for who, score, seen in (target.pressing if target else ())
     ]
-    strong = [item for item in now if item[0] >= settings.stream_each]
-    return sum(score for score, _ in strong), max(strong)[1] if strong else None
+    strong = sorted((item for item in now if item[0] >= settings.stream_each), reverse=True)
+    return sum(score for score, _ in strong), tuple(who for _, who in strong)

@@ -23,7 +23,8 @@ from underwing.casebook.regions import WIDEST, Window, load_regions
 from underwing.casebook.vault import Home
 from underwing.engine import Runner
 from underwing.engine.keys import short_hash
-from underwing.model import Event, Message
+from underwing.engine.overheard import as_message
+from underwing.model import Event, Message, StreamText
 from underwing.risk import is_minor
 from underwing.server.golive import resume
 from underwing.server.logs import note
@@ -48,7 +49,9 @@ class Casework:
         """Keep context and take in what asks for a case; the places of those that could not be written.
 
         Each is an event, its decision, and whether that had been given before (such a message waits already)."""
-        self._keep([event for event, _, again in answered if not again and type(event) is Message])
+        new = (event for event, _, again in answered if not again)
+        said = (as_message(event) if type(event) is StreamText else event for event in new)
+        self._keep([event for event in said if type(event) is Message])
         wanted = [n for n, (event, body, _) in enumerate(answered) if self.book.wants(event, body)]
         if not wanted:
             return []

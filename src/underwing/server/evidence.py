@@ -68,14 +68,26 @@ class Evidence:
         found = await self.bring(data, case, event.id, checked, by)
         return "pending" if found is None else "kept" if found.address else "missing"
 
-    async def bring(self, data: bytes, case: int, event: str, checked: Checked, by: str) -> Exhibit | None:
-        """Seal a file into a case; None while that still goes on."""
+    async def bring(
+        self,
+        data: bytes,
+        case: int,
+        event: str,
+        checked: Checked,
+        by: str,
+        *,
+        name: str = "",
+        reason: str = "",
+    ) -> Exhibit | None:
+        """Seal a file into a case; None while that still goes on. `name` is sealed with it, `reason` stands in the log."""
         if self._waiting >= MOST_WAITING:
             return await asyncio.to_thread(
                 self._missing, case, event, checked, by, "too many files wait to be sealed"
             )
         self._waiting += 1
-        future: Future[Exhibit] = self._threads.submit(self._seal, data, case, event, checked, by)
+        future: Future[Exhibit] = self._threads.submit(
+            self._seal, data, case, event, checked, by, name, reason
+        )
         future.add_done_callback(lambda _: self._left())
         try:
             return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), SECONDS)
@@ -101,13 +113,16 @@ class Evidence:
         )
         return made.case
 
-    def _seal(self, data: bytes, case: int, event: str, checked: Checked, by: str) -> Exhibit:
+    def _seal(
+        self, data: bytes, case: int, event: str, checked: Checked, by: str, name: str, reason: str
+    ) -> Exhibit:
         head = self._book.case(case)
         regions = head.regions if head is not None else ()
         try:
             exhibit = self._care.keep(
-                data, case, event, checked.hashes, checked.found.matches, by=by, regions=regions
-            )
+                data, case, event, checked.hashes, checked.found.matches, by=by, regions=regions, name=name,
+                reason=reason,
+            )  # fmt: skip
         except Exception as error:  # whatever a store raises: the check must be answered
             note("evidence_fault", logging.ERROR, error)
             return self._missing(case, event, checked, by, "the vault failed; see the service's log")

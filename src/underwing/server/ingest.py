@@ -31,7 +31,7 @@ GROUP = 1_000
 """At most this many single events in a transaction."""
 SLICE, SHORT_SLICE, LEAST = 2_000, 100, 10
 """Lines of a big body in a transaction, without and with single events about; and the fewest."""
-SHORT_SECONDS = 0.005
+SHORT_SECONDS = 0.003
 """While single events are about, so much work goes into a transaction, as far as that can be told from those before:
 nobody waits longer for what others said."""
 APART_SECONDS = 0.0025

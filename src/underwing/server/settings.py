@@ -8,6 +8,9 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, ValidationError, convert, structs
 
 from underwing.casebook.vault.place import vault_beside
+from underwing.live.plugins import Plan, require
+from underwing.live.rolling import Keep
+from underwing.live.senses import SenseMissingError
 from underwing.server.media.remote import prefixes_of
 from underwing.server.streams.guarded import hosts_of
 
@@ -112,6 +115,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Seconds that a stream which cannot be seen is tried again before its watch ends."""
     stream_hooks: str = ""
     """A TOML file of media servers whose hooks start and stop watches; empty means none."""
+    stream_keep_seconds: Annotated[int, Meta(ge=0, le=600)] = 60
+    """Seconds of each stream that are kept in memory, sealed, for a case that opens; 0 keeps nothing."""
+    stream_keep_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 30)] = 24 * 1024 * 1024
+    """The most bytes of each stream that are kept so."""
+    stream_text: str = ""
+    """What reads text on the screen of children's streams (`rapidocr`, or an own one as `module:name`); empty means none."""
+    stream_words: str = ""
+    """What makes words of speech in children's streams (`whisper`, or an own one as `module:name`); empty means none."""
     control_secret: str = ""
     """The secret that signs what a stream's `webhook+https://` is told, at least 24 characters; empty: not signed."""
     casebook: str = ""
@@ -186,6 +197,17 @@ class Settings(Struct, frozen=True, kw_only=True):
         return Path(self.database).with_suffix(".context.db")
 
     @property
+    def stream_keep(self) -> Keep | None:
+        """How much of each stream's last seconds is kept, None: nothing."""
+        kept = Keep(seconds=float(self.stream_keep_seconds), most=self.stream_keep_bytes)
+        return kept if self.stream_keep_seconds else None
+
+    @property
+    def stream_plan(self) -> Plan:
+        """The senses that are turned to children's streams."""
+        return Plan(reader=self.stream_text, recogniser=self.stream_words, classifier=self.classifier)
+
+    @property
     def streams_file(self) -> Path:
         """Where the watches of streams are kept."""
         return Path(self.database).with_suffix(".streams.db")
@@ -232,6 +254,10 @@ class Settings(Struct, frozen=True, kw_only=True):
             prefixes_of(settings.media_sources)
         except ValueError as error:
             raise SettingsError(f"media_sources: {error}") from None
+        try:
+            require(Plan(reader=settings.stream_text, recogniser=settings.stream_words))
+        except (ValueError, SenseMissingError) as error:
+            raise SettingsError(f"stream_text, stream_words: {error}") from None
         try:
             hosts_of(settings.stream_hosts)
         except ValueError as error:

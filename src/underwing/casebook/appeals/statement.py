@@ -11,7 +11,7 @@ from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
-from underwing.model import ACTOR_STAGES, GUESSED_STAGES, KNOWN_STAGES, Decision
+from underwing.model import ACTOR_STAGES, GUESSED_STAGES, KNOWN_STAGES, OVERHEARD, Decision
 
 Measure = Literal[
     "file_held", "message_held", "link_held", "content_removed", "visibility_reduced", "contact_limited",
@@ -87,6 +87,10 @@ def _facts(decision: Decision) -> Iterable[Fact]:
             found["guessed_file"] = None
         elif reason.stage in KNOWN_STAGES:
             found["known_file" if reason.stage == "known_media" else "known_link"] = None
-        elif reason.stage in ACTOR_STAGES and reason.weight > 0 and not reason.signal.startswith("actor."):
+        elif (
+            reason.stage in ACTOR_STAGES
+            and reason.weight > 0
+            and not reason.signal.startswith(("actor.", OVERHEARD))
+        ):
             found["messages"] = None
     return tuple(found) or ("conduct",)

@@ -11,6 +11,7 @@ from underwing.casebook.cases.values import Findings, Flag, Marks, Person, Prior
 from underwing.model import (
     ACTOR_STAGES,
     KNOWN_STAGES,
+    OVERHEARD,
     Decision,
     Event,
     Media,
@@ -51,6 +52,7 @@ def own_cues(decision: Decision) -> list[Reason]:
         for r in decision.reasons
         if (r.stage in KNOWN_STAGES or r.signal.startswith("test.") or (r.stage in ACTOR_STAGES and r.weight > 0))
         and r.signal not in _HEARSAY
+        and not r.signal.startswith(OVERHEARD)
     ]  # fmt: skip
 
 
@@ -94,7 +96,7 @@ def findings(event: Event | None, decision: Decision, marks: Marks) -> Findings:
     cues = own_cues(decision)
     report = isinstance(event, UserReport)
     actor, target = decision.actor, decision.target
-    conversation = event.conversation if isinstance(event, Message | Media) else None
+    conversation = getattr(event, "conversation", None)
     found = Findings(
         event=decision.event,
         kind="report" if report else "decision",
@@ -102,7 +104,7 @@ def findings(event: Event | None, decision: Decision, marks: Marks) -> Findings:
         actor=actor,
         target=target,
         conversation=conversation,
-        surface=event.surface if isinstance(event, Message | Media) else "",
+        surface=getattr(event, "surface", "live" if conversation else ""),
         level=decision.level,
         stage=decision.stage,
         flags=int(flags_of(decision)),

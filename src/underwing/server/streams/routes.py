@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 
 from underwing.model import MediaHashes, MediaMatch
+from underwing.risk import is_minor
+from underwing.risk.context import UNKNOWN
 from underwing.server.caring import Caring
 from underwing.server.http import Refusal, Request, Response
 from underwing.server.ingest import Ingest
@@ -71,7 +73,8 @@ class StreamRoutes:
         self._streams = made = Streams(
             StreamStore(settings.streams_file, settings.durability), ingest, match, most=settings.stream_most,
             watchers=settings.stream_watchers, give_up=float(settings.stream_give_up), secret=settings.control_secret,
-            clip=partial(keep_clip, desk, caring, settings.media_max),
+            clip=partial(keep_clip, desk, caring, settings.media_max), keep=settings.stream_keep, plan=settings.stream_plan,
+            guarded=partial(_may_be_child, ingest),
         )  # fmt: skip
         ingest.follow = made.follow
         self._metrics.watch_streams(made.counts)
@@ -146,3 +149,12 @@ class StreamRoutes:
             unseen=counts.get("unseen", 0),
         )  # fmt: skip
         return Response(msgspec.json.encode(found))
+
+
+async def _may_be_child(ingest: Ingest, account: str) -> bool:
+    """Whether an account is a child's, or may be."""
+
+    def known() -> bool:
+        return is_minor(ingest.runner.state.accounts.get(account) or UNKNOWN) is not False
+
+    return await ingest.call(known)

@@ -11,9 +11,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
+from underwing.live.clip import Times
 from underwing.live.crew import Crew
 from underwing.live.guard import RAISED_FOR
 from underwing.live.orders import Pulse
+from underwing.live.plugins import Plan
+from underwing.live.rolling import Keep
+from underwing.live.senses import Noticed
 from underwing.live.watch import Health, Sighting
 from underwing.model import Event, Level
 from underwing.server.http import Refusal
@@ -33,14 +37,15 @@ NO_PULSE = 20.0
 """Seconds without a sign of its watcher after which a stream counts as unseen, whatever the crew says."""
 CLIP_AGAIN = 60.0
 _ASKS = ("open_case", "page")
-Clip = Callable[[str, AsyncIterator[bytes]], Awaitable[None]]
+Clip = Callable[[str, str, AsyncIterator[Times | bytes]], Awaitable[None]]
 
 
 class Streams:
     """What is watched; what was before a restart is taken up at once.
 
-    `match` holds a frame's hashes against the banks (it may refuse: then it is asked again), `clip` is given the event that
-    opened a case and what the watcher keeps of that stream's last seconds.
+    `match` holds a frame's hashes against the banks (it may refuse: then it is asked again), `clip` is given the stream, the
+    event that opened a case, and what the watcher keeps of the stream's last seconds (`keep` says how much). `plan` names
+    the senses, which are turned to the streams of those whom `guarded` tells to be children, or perhaps.
     """
 
     def __init__(
@@ -54,8 +59,11 @@ class Streams:
         give_up: float,
         secret: str = "",
         clip: Clip | None = None,
+        keep: Keep | None = None,
+        plan: Plan | None = None,
+        guarded: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
-        self._store, self._clip = store, clip
+        self._store, self._clip, self._guarded = store, clip, guarded
         self._most, self._give_up = most, give_up
         self._loop = asyncio.get_running_loop()
         self._known: dict[str, Standing] = {}
@@ -67,7 +75,7 @@ class Streams:
         self._closed = False
         self._deciding = Deciding(ingest, match, self._keep)
         self._following = Following(store, self._rooms, self._hosts)
-        self.crew = Crew(self, watchers or None)
+        self.crew = Crew(self, watchers or None, keep=keep, plan=plan)
         self.hand = Hand(store, self._controls, secret, self._acted)
         for row in store.take_up():
             one = self._known[row.asked.id] = Standing(row)
@@ -169,7 +177,8 @@ class Streams:
             row = await asyncio.to_thread(self._store.begun, asked, session, round(time.time(), 3))
             one = self._known[asked.id] = Standing(row)
             self._name(one)
-            self.crew.begin(one.id, asked.url, give_up=self._give_up)
+            guarded = await self._guarded(asked.streamer) if self._guarded is not None else True
+            self.crew.begin(one.id, asked.url, give_up=self._give_up, guarded=guarded)
             await self._deciding.promptly(one, one.guard.started(time.time()))
             self._forget()
             return one, True
@@ -254,6 +263,12 @@ class Streams:
             self._lost(one, health.why, GRACE if one.ever_seen else OPENING)
         elif health.state == "watching":
             self._found(one)
+
+    def noticed(self, stream: str, noticed: Noticed) -> None:
+        """Words were read or heard in it, or a classifier guessed: that is decided on."""
+        one = self._known.get(stream)
+        if one is not None and one.ended is None:
+            self._deciding.put(one, one.guard.noticed(noticed))
 
     def pulse(self, stream: str, pulse: Pulse) -> None:
         """How a watch stands."""
@@ -342,7 +357,7 @@ class Streams:
     async def _clipped(self, one: Standing, event: str) -> None:
         assert self._clip is not None
         try:
-            await self._clip(event, self.crew.clip(one.id))
+            await self._clip(one.id, event, self.crew.clip(one.id))
         except Exception as error:  # evidence is a help: what cannot be sealed costs no watch
             note("stream_clip_missing", logging.WARNING, error)
 
