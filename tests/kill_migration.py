@@ -1,12 +1,11 @@
 """A process that migrates a casebook up and down is killed; then everything is looked at."""
 
 import random
-import sys
 from pathlib import Path
 
 from sqlalchemy import func, insert, select, text
 
-from kill_rounds import Round, killed
+from kill_rounds import Nursery, Round, fork_for_each_line
 from underwing.casebook import migrations
 from underwing.casebook.cases.tables import marks
 from underwing.casebook.database import Database
@@ -30,8 +29,8 @@ def work(where: str) -> None:
 class MigrationKills:
     """Rounds of killing over one casebook."""
 
-    def __init__(self, folder: Path, where: str = "") -> None:
-        self.where, self.answers = where or str(folder / "migrated.db"), folder / "migrations"
+    def __init__(self, folder: Path, where: str, nursery: Nursery) -> None:
+        self.folder, self.where, self.nursery = folder, where or str(folder / "migrated.db"), nursery
         database = Database(self.where)
         database.run(insert(marks), [{"name": f"row {n}", "value": n} for n in range(ROWS)])
         database.close()
@@ -39,7 +38,7 @@ class MigrationKills:
     def kill_once(self, chance: random.Random) -> Round:
         """One process, killed after up to 0.5 s of migrating down and up."""
         seconds = chance.uniform(0, 0.5)
-        told = killed(__file__, [self.where], self.answers, seconds)
+        told = self.nursery.answers(self.folder, seconds, self.where)
         return Round(seconds, f"{told.count('down')} times down, {told.count('up')} up", self.look())
 
     def look(self) -> str:
@@ -57,4 +56,4 @@ class MigrationKills:
 
 
 if __name__ == "__main__":
-    work(sys.argv[1])
+    fork_for_each_line(work)

@@ -19,7 +19,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import func, select, text
 
-from kill_rounds import Round
+from kill_rounds import STARTING, Nursery, Round, fork_for_each_line
 from server_cases import event, ndjson
 from test_cases_model import check
 from underwing.casebook.care import Care
@@ -29,8 +29,7 @@ from underwing.casebook.database import Database
 from underwing.casebook.vault import Home
 from underwing.engine import REVIEW_PHRASE
 from underwing.media.test_picture import drawn
-from underwing.server import Keys, Settings
-from warm_service import Nursery
+from underwing.server import Keys, Settings, run
 
 CALM = "what did you get for question four"
 SENT = {"at": "2026-01-01T12:00:00Z", "surface": "dm", "conversation": "c"}
@@ -160,9 +159,10 @@ class ServiceKills:
     def kill_once(self, chance: random.Random) -> Round:
         """One service, one kill, one look."""
         seconds, log, before = chance.uniform(*SECONDS), self.folder / "log", self.files.answered
-        url = self.nursery.start(log, **msgspec.structs.asdict(self.settings))
-        lines = [json.loads(line) for line in log.read_text().splitlines()]
-        caught = sum(line["decisions"] for line in lines if line["event"] == "casebook_caught_up")
+        self.nursery.start(self.folder / "out", log, msgspec.structs.asdict(self.settings))
+        told = _ready(log)
+        url = f"http://127.0.0.1:{told['listening']['port']}"
+        caught = told.get("casebook_caught_up", {}).get("decisions", 0)
         wrong: list[BaseException] = []
         clients = [
             threading.Thread(target=self._until_it_dies, args=(one.work, url, chance.random(), wrong))
@@ -287,6 +287,19 @@ class ServiceKills:
             assert database.value(text("PRAGMA integrity_check")) == "ok"
 
 
+def _ready(log: Path) -> dict[str, dict[str, Any]]:
+    """The lines of a service's log by their event, once it says that it is ready."""
+    end = time.monotonic() + STARTING
+    while True:
+        whole = [line for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        told = {line["event"]: line for line in map(json.loads, whole)}
+        if "ready" in told:
+            return told
+        assert "cannot_serve" not in told, log.read_text()
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.01)
+
+
 def _hidden(page: httpx2.Response) -> dict[str, str]:
     """The hidden fields that a page's forms have."""
     return dict(_HIDDEN.findall(page.text))
@@ -298,3 +311,14 @@ def _picture(number: int) -> bytes:
     said.add_text("number", str(number))
     Image.open(io.BytesIO(drawn())).save(out, "PNG", pnginfo=said)
     return out.getvalue()
+
+
+def work(settings: dict[str, Any]) -> None:
+    """Serve with packs that are loaded already."""
+    run.serve(Settings(**settings))
+
+
+if __name__ == "__main__":
+    packs = run.load_packs()
+    run.load_packs = lambda *_: packs
+    fork_for_each_line(work)

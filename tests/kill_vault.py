@@ -7,8 +7,7 @@ from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from kill_rounds import Round, killed
-from underwing.casebook.database import CasebookError
+from kill_rounds import Nursery, Round, fork_for_each_line
 from vault_cases import SEGMENT, START, Rig
 
 YEAR = timedelta(days=400)
@@ -22,9 +21,9 @@ def content(seed: int) -> bytes:
     )
 
 
-def work(home: Path, round_: int, where: str) -> None:
+def work(place: str, round_: int, where: str) -> None:
     """Put and destroy until killed; a line for every answer, written only once it was given."""
-    rig = Rig(home, start=START + YEAR * round_, where=where)
+    rig = Rig(Path(place), start=START + YEAR * round_, where=where)
     rig.vault.resume()
     chance = random.Random(round_)
     old = [s.address for s in rig.vault.index.objects() if s.state != "destroyed"]
@@ -47,17 +46,21 @@ def work(home: Path, round_: int, where: str) -> None:
 class VaultKills:
     """Rounds of killing over one vault; remembers everything that was answered."""
 
-    def __init__(self, home: Path, where: str = "") -> None:
-        self.home, self.where, self.round = home, where, 0
+    def __init__(self, folder: Path, where: str, nursery: Nursery) -> None:
+        self.folder, self.home, self.where, self.nursery, self.round = (
+            folder,
+            folder / "vault",
+            where,
+            nursery,
+            0,
+        )
         self.put: dict[str, int] = {}
         self.gone: set[str] = set()
 
     def kill_once(self, chance: random.Random) -> Round:
         """One process, one kill after up to 0.6 s of work, one look at what is left."""
         seconds = chance.uniform(0, 0.6)
-        lines = killed(
-            __file__, [str(self.home), str(self.round), self.where], self.home.parent / "answers", seconds
-        )
+        lines = self.nursery.answers(self.folder, seconds, str(self.home), self.round, self.where)
         told = [line.split() for line in lines]
         put = {line[1]: int(line[2]) for line in told if line[0] == "put"}
         gone = {line[1] for line in told if line[0] == "gone"}
@@ -98,7 +101,4 @@ class VaultKills:
 
 
 if __name__ == "__main__":
-    try:
-        work(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
-    except CasebookError as error:
-        sys.exit(str(error))
+    fork_for_each_line(work)

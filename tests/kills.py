@@ -23,16 +23,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from kill_migration import MigrationKills
-from kill_rounds import Kills
+from kill_rounds import Kills, Nursery
 from kill_service import ServiceKills
 from kill_vault import VaultKills
 from postgres_server import server
-from warm_service import Nursery
 
-KINDS: dict[str, Callable[[Path, str, ExitStack], Kills]] = {
-    "service": lambda folder, where, stack: ServiceKills(folder, where, stack.enter_context(Nursery())),
-    "vault": lambda folder, where, _: VaultKills(folder / "vault", where),
-    "migration": lambda folder, where, _: MigrationKills(folder, where),
+KINDS: dict[str, Callable[[Path, str, Nursery], Kills]] = {
+    "service": ServiceKills,
+    "vault": VaultKills,
+    "migration": MigrationKills,
 }
 
 
@@ -52,7 +51,8 @@ def main() -> None:
             with ExitStack() as one:
                 where = one.enter_context(running.empty()) if running is not None else ""
                 folder = Path(one.enter_context(tempfile.TemporaryDirectory()))
-                kills = KINDS[kind](folder, where, one)
+                nursery = one.enter_context(Nursery(f"kill_{kind}.py"))
+                kills = KINDS[kind](folder, where, nursery)
                 chance = random.Random(seed)
                 for number in range(1, given.kills + 1):
                     seconds, answered, found = kills.kill_once(chance)

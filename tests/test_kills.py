@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from kill_migration import MigrationKills
+from kill_rounds import Nursery
 from kill_service import ServiceKills
 from kill_vault import VaultKills
-from warm_service import Nursery
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def chance() -> random.Random:
 def test_a_service_that_is_killed_has_all_that_it_answered(
     tmp_path: Path, where: str, chance: random.Random
 ) -> None:
-    with Nursery() as nursery:
+    with Nursery("kill_service.py") as nursery:
         kills = ServiceKills(tmp_path, where, nursery)
         while kills.round < 4 or (kills.round < 20 and not kills.reviewer.number):
             kills.kill_once(chance)
@@ -41,9 +41,10 @@ def test_a_service_that_is_killed_has_all_that_it_answered(
 def test_a_vault_that_is_killed_has_what_it_took_in_and_not_what_it_destroyed(
     tmp_path: Path, where: str, chance: random.Random
 ) -> None:
-    kills, rounds = VaultKills(tmp_path / "vault", where), 5
-    while kills.round < rounds or (kills.round < 5 * rounds and not kills.gone):
-        kills.kill_once(chance)
+    with Nursery("kill_vault.py") as nursery:
+        kills = VaultKills(tmp_path, where, nursery)
+        while kills.round < 5 or (kills.round < 25 and not kills.gone):
+            kills.kill_once(chance)
     assert kills.put
     assert kills.gone
 
@@ -51,6 +52,7 @@ def test_a_vault_that_is_killed_has_what_it_took_in_and_not_what_it_destroyed(
 def test_a_migration_that_is_killed_was_never_begun(
     tmp_path: Path, where: str, chance: random.Random
 ) -> None:
-    kills = MigrationKills(tmp_path, where)
-    for _ in range(3):
-        kills.kill_once(chance)
+    with Nursery("kill_migration.py") as nursery:
+        kills = MigrationKills(tmp_path, where, nursery)
+        for _ in range(3):
+            kills.kill_once(chance)

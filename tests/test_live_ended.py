@@ -48,7 +48,10 @@ def decision(*actions: str) -> Decision:
 def test_a_pressed_stream_is_ended_through_the_servers_control_and_a_calm_one_is_not(texts, ended, tmp_path):
     lines = tmp_path / "chat.ndjson"
     lines.write_text("\n".join(map(json.dumps, chat(texts))) + "\n", "utf-8")
-    with rtmp_server(tmp_path / "nginx") as server, publisher(server.url("one"), seconds=25) as sending:
+    with (
+        rtmp_server(tmp_path / "nginx") as server,
+        publisher(server.url("one"), seconds=120 if ended else 25) as sending,
+    ):
         result = CliRunner().invoke(
             app,
             [

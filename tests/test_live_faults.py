@@ -94,6 +94,7 @@ def test_another_size_on_the_same_connection_is_seen(server: RtmpServer) -> None
         with publisher(server.url("one")):
             one.sees()
             before = one.sizes()
+        time.sleep(1)  # the server has to see first that the one before is gone
         with publisher(server.url("one"), more=["-s", "1280x720", "-profile:v", "high"]):
             end = time.monotonic() + 60
             while one.sizes() == before:
@@ -112,6 +113,7 @@ def test_another_codec_on_the_same_connection_is_seen(
     process.obey(Begin(watch=1, stream="one", url=server.url("one"), closer=600))
     with publisher(server.url("one")):
         until(lambda: any(isinstance(report, Seen) for report in reports(said)))
+    time.sleep(1)  # the server has to see first that the one before is gone
     with publisher(server.url("one"), more=["-c:v", "flv1", "-s", "320x240"]):
         until(lambda: any(isinstance(r, Seen) and r.sighting.width == 320 for r in reports(said)))
     states = [report.health.state for report in reports(said) if isinstance(report, Changed)]
@@ -144,9 +146,11 @@ def test_packets_of_garbage_do_no_harm_and_what_follows_is_seen(
     with watching(server.url("one"), Limits(open=4, read=10)) as one:
         with publisher(server.url("one")):
             one.sees()
+        time.sleep(1)  # the server has to see first that the one before is gone
         with publisher(server.url("one"), more=["-bsf:v", "noise=1"]):
             time.sleep(2)
             one.is_unseen()
+        time.sleep(1)  # the server has to see first that the one before is gone
         with publisher(server.url("one")):
             one.sees(4)
         assert one.watch.health.state == "watching"

@@ -10,6 +10,7 @@ import httpx2
 
 from underwing.casebook.people import Member
 from underwing.cli.demo_platform import Platform
+from underwing.policy import default_path
 from underwing.server import Service, Settings
 from underwing.server.console.guests import DEMO
 
@@ -74,7 +75,9 @@ class Stage:
 @contextmanager
 def staged(folder: Path, port: int = 0) -> Iterator[Stage]:
     """A service with all its files in `folder`, stopped at the end."""
-    stage = Stage(Settings(port=port, database=str(folder / "demo.db")))
+    policy = folder / "policy.toml"  # a copy, so that another can be put in force
+    policy.write_bytes(default_path().read_bytes())
+    stage = Stage(Settings(port=port, database=str(folder / "demo.db"), policy=str(policy)))
     try:
         yield stage
     finally:
