@@ -38,7 +38,7 @@ class MigrationKills:
     def kill_once(self, chance: random.Random) -> Round:
         """One process, killed after up to 0.5 s of migrating down and up."""
         seconds = chance.uniform(0, 0.5)
-        told = self.nursery.answers(self.folder, seconds, self.where)
+        told = self.nursery.answers(self.folder, 0, seconds, self.where)
         return Round(seconds, f"{told.count('down')} times down, {told.count('up')} up", self.look())
 
     def look(self) -> str:

@@ -60,12 +60,12 @@ class Nursery:
         self._pid = 0
         assert self._ask("") == str(-signal.SIGKILL), "the worker ended before it was killed"
 
-    def answers(self, folder: Path, seconds: float, *arguments: Any) -> list[str]:
-        """Kill a worker so many seconds after it wrote `ready`; what it wrote, line by whole line."""
+    def answers(self, folder: Path, acts: int, seconds: float, *arguments: Any) -> list[str]:
+        """Kill a worker so many seconds after it was ready and had written so many lines; what it wrote, by whole lines."""
         out, errors = folder / "answers", folder / "errors"
         self.start(out, errors, *arguments)
         end = time.monotonic() + STARTING
-        while "ready" not in (lines := _whole(out)):
+        while "ready" not in (lines := _whole(out)) or len(lines) <= acts:
             assert DIED not in lines, errors.read_text()
             assert time.monotonic() < end
             time.sleep(0.005)

@@ -58,6 +58,16 @@ def test_chat_words_on_the_screen_and_frames_make_one_warning_with_all_reasons(e
     assert any("spoken at 10 s" in source for source in told)
 
 
+def test_what_is_heard_tells_what_the_chat_said_before(engine):
+    live = Heard(engine)
+    live.says("v1", "do it now, 500 coins if you stand up")
+    decisions = [live.overheard(THREAT), live.overheard("send it or I will tell everybody", after=12)]
+    (paged,) = (decision for decision in decisions if "page" in decision.actions)
+    assert paged.actor == "v1"
+    signals = {reason.signal for reason in paged.reasons}
+    assert {"en.pressure.insist", "overheard.en.threat.expose"} <= signals
+
+
 def test_words_on_the_screen_and_changed_frames_warn_without_naming_anybody(engine):
     live = Heard(engine)
     live.overheard("do it now, 500 coins if you stand up and show us", "screen")

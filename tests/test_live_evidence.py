@@ -162,7 +162,7 @@ def test_chat_the_screen_and_speech_make_one_warning_with_its_clip(
             one = Asked(service, "two")
             one.until(lambda told: {"stream_text"} <= {event["type"] for event in told["events"]}, 120)
             say(service, ["do it now, 500 coins if you stand up"], "two")
-            told = one.until(lambda told: told["level"] == "review", 120)
+            told = one.until(lambda told: any("page" in event["actions"] for event in told["events"]), 120)
             paged = [event for event in told["events"] if "page" in event["actions"]]
             assert len(paged) == 1
             caring = service.app._caring

@@ -111,7 +111,8 @@ class Verdicts:
             level, score = alone, case.actor_state.score
             kept = [*kept, *(c for c in case.actor_state.kept if c not in kept)]
         joint = self._joint(state, event, target, made) if actor is not None and level < Level.review else 0.0
-        beside = self._seen_beside(state, event, target, at) if level < Level.review else _NOTHING
+        looks = level < Level.review or is_nobody(actor)
+        beside = self._seen_beside(state, event, target, at) if looks else _NOTHING
         if beside.made:
             raised, level, score = raised or beside.first, int(Level.review), max(score, beside.score)
             kept += [c for c in beside.made if c not in kept]
