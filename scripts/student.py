@@ -46,7 +46,7 @@ class Course(Struct, frozen=True):
     penalty: float = 1e-4
     row: float = 1.0
     label: float = 4.0
-    untaught: float = 0.3
+    untaught: float = 1.0
     """What a label weighs in a conversation that the teacher was not asked of."""
 
 

@@ -108,7 +108,7 @@ def test_the_layer_alone_never_reaches_review() -> None:
 
 
 def test_the_shipped_layer_reads_the_same_twice_and_takes_odd_text() -> None:
-    layer, again = Meaning.load(), Meaning.load()
+    layer, again = Meaning.load(second=True), Meaning.load(second=True)
     assert layer.version.removesuffix("+e5") == Meaning.load(second=False).version
     for text in (
         "dont tell your mum about this ok",

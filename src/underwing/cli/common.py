@@ -95,7 +95,7 @@ def build_engine(
     packs: Path | None = None,
     policy: Path | None = None,
     meaning: bool = True,
-    second: bool = True,
+    second: bool = False,
     **more: Any,
 ) -> Engine:
     """An engine with the shipped packs (and an operator's over them) and a policy (default: shipped)."""

@@ -57,7 +57,7 @@ def replay(
     packs: Packs = None,
     policy: PolicyPath = None,
     meaning: MeaningOn = True,
-    second: SecondOn = True,
+    second: SecondOn = False,
     everything: Annotated[bool, typer.Option("--all", help="Show quiet decisions too.")] = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Pass over lines that are not events.")
@@ -94,7 +94,7 @@ def evaluate(
     ] = None,
     packs: Packs = None,
     meaning: MeaningOn = True,
-    second: SecondOn = True,
+    second: SecondOn = False,
     html: Annotated[Path | None, typer.Option("--html", help="Write a self-contained report here.")] = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Write warnings against time here (.png, .svg).")

@@ -39,8 +39,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """A directory of signal packs laid over the shipped ones; read at the start only."""
     meaning: bool = True
     """Whether the meaning layer runs beside the packs (capped; never alarms alone)."""
-    second_reader: bool = True
-    """Whether a sentence encoder also reads what is not dull, where a minor is known to be."""
+    second_reader: bool = False
+    """Whether a sentence encoder, a hundred times slower, also reads what is not dull, where a minor is known to be."""
     policy: str = ""
     """A policy file; empty means the shipped one. Followed while the service runs."""
     shadow: str = ""

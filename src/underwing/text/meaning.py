@@ -4,8 +4,8 @@ A table of word and character pieces (`grams.py`) makes three numbers of a messa
 says as context for later messages of its sender and of everybody else. A further number knows plain small talk, which
 is passed over, however much of it there is. Only these numbers go on; no text is kept.
 The table was taught by a sentence encoder that is some thousand times slower (`scripts/train_meaning.py`,
-`docs/decisions/0017-reader.md`); where a message is not dull, that encoder reads it too (`encoder.py`), and the mean of
-both counts. What they say is capped, never alarms alone, and can be switched off.
+`docs/decisions/0017-reader.md`); where that is asked for and a message is not dull, that encoder reads it too (`encoder.py`),
+and the mean of both counts. What they say is capped, never alarms alone, and can be switched off.
 """
 
 import gzip
@@ -79,7 +79,7 @@ class Meaning:
         self._stage_said = np.zeros(len(file.stages))
 
     @classmethod
-    def load(cls, path: Path = MODEL_FILE, *, second: bool = True) -> "Meaning":
+    def load(cls, path: Path = MODEL_FILE, *, second: bool = False) -> "Meaning":
         """Read the tables that ship with the package and start the `second` reader, if it is wanted and can run here
         (a warning says where it cannot)."""
         file = msgspec.msgpack.decode(gzip.decompress(path.read_bytes()), type=ModelFile)
