@@ -4,8 +4,8 @@ A table of word and character pieces (`grams.py`) makes three numbers of a messa
 says as context for later messages of its sender and of everybody else. A further number knows plain small talk, which
 is passed over, however much of it there is. Only these numbers go on; no text is kept.
 The table was taught by a sentence encoder that is some thousand times slower (`scripts/train_meaning.py`,
-`docs/decisions/0017-reader.md`); where that is asked for and a message is not dull, that encoder reads it too (`encoder.py`),
-and the mean of both counts. What they say is capped, never alarms alone, and can be switched off.
+`docs/decisions/0017-reader.md`); where that is asked for and a message is not dull, it reads too (`encoder.py`), and the
+mean of both counts. What they say is capped, never alarms alone, and can be switched off.
 """
 
 import gzip
