@@ -54,6 +54,7 @@ def test_from_an_invitation_to_ones_own_account(chromium: Browser, filled: Conso
         page.goto(f"{filled.url}/console/people")
         page.locator("#name").fill("ola")
         page.locator("#shown").fill("Ola")
+        page.get_by_label("auditor").check()
         page.get_by_role("button", name="Make the account").press("Enter")
         expect(page.get_by_label("Link")).to_have_value(re.compile(r"/console/join\?invitation=.{43}$"))
         sound(page)

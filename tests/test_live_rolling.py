@@ -238,7 +238,7 @@ def test_packets_are_kept_where_there_are_any_and_looks_where_not(film):
 
 
 def test_a_joined_stream_is_kept_by_its_looks(monkeypatch):
-    monkeypatch.setenv("UNDERWING_WHEP_TOKEN", TOKEN)
+    monkeypatch.setenv("WHEP_TOKEN", TOKEN)
     kept, told = LastSeconds(Keep()), Told()
     with (
         whep_server(panned("coffee"), free_port()) as server,

@@ -230,6 +230,9 @@ def test_the_description_holds(service: Running, path: str) -> None:
                     ("/h/", "/m/", "/c/")
                 ):  # another program's: it takes what it does not know
                     excluded = [positive_data_acceptance, negative_data_rejection]
+                # What is too large is refused before it is read: whether it breaks the schema is not asked any more.
+                if answer.status_code == 413:
+                    excluded = [positive_data_acceptance, negative_data_rejection]
                 # What a URL cannot say: a parameter whose value is an empty list is not sent at all.
                 sent = {
                     name for name, _ in parse_qsl(urlsplit(answer.request.url).query, keep_blank_values=True)

@@ -82,7 +82,7 @@ class Bring:
         """The case that is meant, after merges.
 
         Raises:
-            Refusal: 404, there is none; 422, the event is in another one.
+            Refusal: 404, there is none, or the event is not in it.
         """
         book = self._book()
         case = book.case(int(number)) if number.isascii() and number.isdigit() and len(number) <= 15 else None
@@ -93,5 +93,5 @@ class Bring:
         if event:
             item = book.where(event)
             if item is None or item.case != case.id:
-                raise Refusal(422, "unknown_event", "the event is not in this case")
+                raise Refusal(404, "unknown_event", "the event is not in this case")
         return case.id
