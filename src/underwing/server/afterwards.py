@@ -1,8 +1,8 @@
 """What follows the engine's commit, before an answer goes out: casebook, who follows, metrics.
 
-Of single events it is done at once, in the engine's thread. Of bodies it is done in a thread beside it, in their order, so
-that no single event waits until a flood's cases are written. A crash in between loses nothing: what the casebook misses of
-the engine's decisions it takes in at the next start.
+Of single events it is done at once, in the engine's thread. Of bodies it may be done in a thread beside it, in their order,
+so that no single event waits until a flood's cases are written. A crash in between loses nothing: what the casebook misses
+of the engine's decisions it takes in at the next start.
 """
 
 import logging
@@ -55,6 +55,11 @@ class Afterwards:
         """Whether a further lot may come."""
         return self._given - self._finished < MOST_LOTS
 
+    @property
+    def idle(self) -> bool:
+        """Whether no lot is waiting or being finished."""
+        return self._given == self._finished
+
     def prepare(self, events: list[Event], outcomes: list[Outcome]) -> Lot:
         """A lot, with what the engine's state adds to it for the casebook."""
         if self._casework is None:
@@ -94,8 +99,8 @@ class Afterwards:
             except Exception as error:  # a mistake of ours: the thread must outlive it
                 note("ingest_fault", logging.ERROR, error)
                 outcomes = [INTERNAL] * len(lot.events)
-            self._finished += 1
             done(outcomes)
+            self._finished += 1
 
     def _record(self, lot: Lot) -> list[Outcome]:
         if self._casework is None or lot.prepared is None:

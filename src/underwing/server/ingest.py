@@ -3,8 +3,8 @@
 Single events that arrive while a transaction runs are folded together in the next one, so that a thousand a
 second share a few hundred commits; conversations take turns, so that a flood in one delays no other. Of big bodies
 a few lines are decided on at a time, and a single event that arrives in between joins their transaction, which ends
-with it: it waits for a few lines, not for a body, and no commit more. What follows the commit of a body's lines is done
-beside (`afterwards`). Whatever is answered has been committed.
+with it: it waits for a few lines, not for a body, and no commit more. While single events are about, what follows the
+commit of a body's lines is done beside (`afterwards`). Whatever is answered has been committed.
 """
 
 import asyncio
@@ -130,6 +130,7 @@ class Ingest:
         """Seconds of the processor that a single event took of late."""
         self._closed = self._ending = False
         self._last_single = 0.0
+        self._lines_next = False
         self.store_ok = True
         self._thread = threading.Thread(target=self._run, name="underwing-ingest", daemon=True)
         self._thread.start()
@@ -215,6 +216,10 @@ class Ingest:
         """Whether there are lines of bodies to be decided on, and room for what follows."""
         return bool(self._bulks) and self._afterwards.room
 
+    def _about(self) -> bool:
+        """Whether single events have come of late."""
+        return time.monotonic() - self._last_single < _ABOUT_SECONDS
+
     def _collect(self, wait: bool) -> None:
         """Sort what waits; wait for something when nothing does. Calls are for between two transactions."""
         while True:
@@ -241,12 +246,14 @@ class Ingest:
             self._answer([(job.future, result)])
 
     def _draw(self, taken: _Round) -> Iterator[list[Event]]:
-        """What a transaction decides on, part by part: single events that wait, then lines of bodies in turn until there are
-        enough, or single events have come: with those it ends."""
-        if self._singles:
+        """What a transaction decides on, part by part: single events that wait; or lines of bodies in turn until there are
+        enough, or single events have come: with those it ends. While both wait, they take turns to begin."""
+        if self._singles and not (self._lines_next and self._ready()):
+            self._lines_next = True
             yield self._next_singles(taken)
-        about = time.monotonic() - self._last_single < _ABOUT_SECONDS
-        room, step = (SHORT_SLICE, SHORT_STEP) if about else (SLICE, STEP)
+            return
+        self._lines_next = False
+        room, step = (SHORT_SLICE, SHORT_STEP) if self._about() else (SLICE, STEP)
         while room > 0 and self._ready():
             job = self._bulks.popleft()
             part = taken.take_lines(job, step, self._max_ahead)
@@ -298,10 +305,13 @@ class Ingest:
         lot = self._afterwards.prepare(
             [taken.events[place] for place in places], [outcomes[place] for place in places]
         )
-        self._afterwards.later(lot, lambda done: self._answer_lines(taken.lines, iter(done)))
+        if self._about() or not self._afterwards.idle:
+            self._afterwards.later(lot, lambda done: self._answer_lines(taken.lines, iter(done)))
+        else:  # two threads would only take turns
+            self._answer_lines(taken.lines, iter(self._afterwards.finish(lot)))
 
     def _answer_lines(self, parts: list[tuple[_Bulk, list[Problem | int]]], done: Iterator[Outcome]) -> None:
-        """Give bodies the outcomes of their lines, in the thread beside, and answer those that have all."""
+        """Give bodies the outcomes of their lines, and answer those that have all."""
         for job, lines in parts:
             job.outcomes += [next(done) if isinstance(line, int) else line for line in lines]
             if len(job.outcomes) == len(job.lines):
