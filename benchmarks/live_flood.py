@@ -2,9 +2,9 @@
 
 Every stream is that of a known minor, so that the meaning layer reads too. Calm chats: single events in an open loop, each
 latency counted from the moment it was due. The flood: 2,000 messages a second as NDJSON, `--lines` a body, as a platform's
-gateway would hand them on, in an open loop as well and from a process of its own; two in a hundred carry an example sentence
-of the shipped packs. Windows with and without the flood alternate, so that a busy machine weighs on both. The service runs
-in a process of its own (SQLite, synchronous FULL).
+gateway would hand them on, in an open loop as well, made ready before and sent by a process of its own; two in a hundred
+carry an example sentence of the shipped packs. Windows with and without the flood alternate, so that a busy machine weighs
+on both. The service runs in a process of its own (SQLite, synchronous FULL); all three share the machine's cores.
 
     python benchmarks/live_flood.py [--windows 6] [--seconds 10] [--rate 2000] [--lines 100] [--calm 100]
 """
@@ -20,6 +20,7 @@ import tempfile
 import time
 from concurrent.futures import Executor, ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from over_http import CUES_SHARE, LINES, Connection, cpu_seconds, service
@@ -30,12 +31,18 @@ Flooded = tuple[int, list[float]]
 NDJSON, JSON = "application/x-ndjson", "application/json"
 
 
+@cache
+def cues() -> list[str]:
+    """The example sentences of the shipped packs."""
+    return [text for entry in load_packs().entries for text in entry.examples]
+
+
 class Chat:
     """Makes messages of the chats of streams."""
 
     def __init__(self, seed: int) -> None:
         self._draw, self._number = random.Random(seed), 0
-        self._cues = [text for entry in load_packs().entries for text in entry.examples]
+        self._cues = cues()
         self._seed = seed
 
     def message(self, stream: str, viewers: int, ahead: float = 0.0) -> bytes:
@@ -67,9 +74,9 @@ class Pool:
         return answer
 
 
-async def paced(rate: float, seconds: float, send: Any) -> None:
-    """Call `send(due)` so often a second, whatever becomes of it; wait for all at the end."""
-    began, running = time.perf_counter(), set[asyncio.Task[None]]()
+async def paced(began: float, rate: float, seconds: float, send: Any) -> None:
+    """From `began` on (`time.perf_counter`) call `send(due)` so often a second, whatever becomes of it; wait for all."""
+    running = set[asyncio.Task[None]]()
     for number in range(int(rate * seconds)):
         due = began + number / rate
         if (wait := due - time.perf_counter()) > 0:
@@ -81,7 +88,9 @@ async def paced(rate: float, seconds: float, send: Any) -> None:
         await asyncio.gather(*running)
 
 
-async def calm(pool: Pool, chat: Chat, streams: int, rate: float, seconds: float) -> list[float]:
+async def calm(
+    pool: Pool, chat: Chat, streams: int, rate: float, seconds: float, began: float = 0.0
+) -> list[float]:
     """Latencies of the calm chats."""
     latencies: list[float] = []
 
@@ -90,28 +99,36 @@ async def calm(pool: Pool, chat: Chat, streams: int, rate: float, seconds: float
         assert status == 200, status
         latencies.append(time.perf_counter() - due)
 
-    await paced(rate, seconds, one)
+    await paced(began or time.perf_counter(), rate, seconds, one)
     return latencies
 
 
-def flooding(port: int, token: str, seed: int, rate: float, lines: int, seconds: float) -> Flooded:
+def flooding(
+    port: int, token: str, seed: int, began: float, rate: float, lines: int, seconds: float
+) -> Flooded:
     """`flood`, in a process of its own."""
-    return asyncio.run(flood(Pool(port, token), Chat(seed), rate, lines, seconds))
+    return asyncio.run(flood(Pool(port, token), Chat(seed), began, rate, lines, seconds))
 
 
-async def flood(pool: Pool, chat: Chat, rate: float, lines: int, seconds: float) -> Flooded:
+async def flood(pool: Pool, chat: Chat, began: float, rate: float, lines: int, seconds: float) -> Flooded:
     """(messages that were judged, latencies of bodies) of the flood."""
     judged, latencies = 0, list[float]()
+    count = int(rate / lines * seconds)
+    bodies = iter(
+        [
+            b"\n".join(chat.message("flood", 2_000, n * lines / rate) for _ in range(lines))
+            for n in range(count)
+        ]
+    )
 
     async def one(due: float) -> None:
         nonlocal judged
-        body = b"\n".join(chat.message("flood", 2_000) for _ in range(lines))
-        status, answer = await pool.post(body, NDJSON)
+        status, answer = await pool.post(next(bodies), NDJSON)
         assert status == 200, (status, answer)
         judged += sum(b'"level"' in line for line in answer.splitlines())
         latencies.append(time.perf_counter() - due)
 
-    await paced(rate / lines, seconds, one)
+    await paced(began, rate / lines, seconds, one)
     return judged, latencies
 
 
@@ -143,7 +160,7 @@ async def measured(
 ) -> dict[str, Any]:
     """All windows."""
     loop = asyncio.get_running_loop()
-    await loop.run_in_executor(elsewhere, os.getpid)  # it has started
+    await loop.run_in_executor(elsewhere, cues)  # it is ready
     pool, chat = Pool(port, token), Chat(random.randrange(2**30))
     await prepared(pool, ["flood", *(f"calm{n}" for n in range(given.calm))])
     await calm(pool, chat, given.calm, given.calm_rate, 3)
@@ -153,11 +170,12 @@ async def measured(
         if window % 2 == 0:
             quiet += await calm(pool, chat, given.calm, given.calm_rate, given.seconds)
         else:
+            began = time.perf_counter() + 1
             (more, took), latencies = await asyncio.gather(
                 loop.run_in_executor(
-                    elsewhere, flooding, port, token, window, given.rate, given.lines, given.seconds
+                    elsewhere, flooding, port, token, window, began, given.rate, given.lines, given.seconds
                 ),
-                calm(pool, chat, given.calm, given.calm_rate, given.seconds),
+                calm(pool, chat, given.calm, given.calm_rate, given.seconds, began),
             )
             judged, loud, bodies = judged + more, loud + latencies, bodies + took
         cpu[window % 2] += (cpu_seconds(process) - before) / given.seconds / (given.windows / 2)

@@ -153,12 +153,11 @@ class LiveKitRoom:
         frames = rtc.VideoStream(picture.track, capacity=1)
         try:
             event = await anext(frames)
-            shown = Shown(_picture(event.frame), now())
+            if not stay:
+                _send(picture, False)
+            return Shown(_picture(event.frame), now())
         finally:
             await frames.aclose()
-        if not stay:
-            _send(picture, False)
-        return shown
 
     async def _until(self, true: Callable[[], bool]) -> None:
         while True:
