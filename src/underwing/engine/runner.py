@@ -9,7 +9,7 @@ import fcntl
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -17,10 +17,11 @@ import msgspec
 
 from underwing.engine.core import Engine
 from underwing.engine.keys import pair_key
+from underwing.engine.known import KnownKeys
 from underwing.engine.store import SCHEMA, Decisions, StoreError, connect
 from underwing.model import Account, BadEvent, Event, Message, decode_event, encode
 from underwing.policy import QuotaState
-from underwing.risk import ActorState, Facts, PairState, RoomState, TargetState
+from underwing.risk import ActorState, Facts, PairState, RoomState, TargetState, is_minor
 
 T = TypeVar("T")
 _KINDS: dict[str, type] = {
@@ -33,11 +34,16 @@ _KINDS: dict[str, type] = {
 }
 _MANY = 500
 """Keys in one query."""
+_KNOWN = 32
+"""Of so many keys for each entry in memory it is remembered that they are there."""
 _pack = msgspec.msgpack.Encoder().encode
 
 
 class _StoredTable(Generic[T]):
-    """One keyed map: a bounded cache in memory before a SQLite table."""
+    """One keyed map: a bounded cache in memory before a SQLite table, and which keys the table has.
+
+    What is not in the table is never looked for in it, unless there are too many keys to remember.
+    """
 
     def __init__(self, connection: sqlite3.Connection, kind: str, type_: type, capacity: int) -> None:
         self._select = f"SELECT body FROM state_{kind} WHERE key = ?"
@@ -47,48 +53,72 @@ class _StoredTable(Generic[T]):
         self._decode: Callable[[bytes], T] = msgspec.msgpack.Decoder(type_).decode
         self._cache: dict[str, T | None] = {}
         self._dirty: dict[str, T] = {}
+        self._new: list[str] = []
+        most = capacity * _KNOWN
+        rows = connection.execute(f"SELECT key FROM state_{kind} LIMIT ?", (most + 1,))
+        self._known = KnownKeys(most, (key for (key,) in rows))
 
     def get(self, key: str) -> T | None:
         """The value of `key`, or None."""
-        cache = self._cache
-        if key in cache:
-            return cache[key]
+        value = self._cache.get(key)
+        if value is not None or self._absent(key):
+            return value
         row = self._connection.execute(self._select, (key,)).fetchone()
-        value: T | None = self._decode(row[0]) if row else None
-        cache[key] = value
+        value = self._cache[key] = self._decode(row[0]) if row else None
+        if value is not None and not self._known.whole:
+            self._known.add(key)
         return value
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._known or self.get(key) is not None
+
+    def _absent(self, key: str) -> bool:
+        """Whether it is known that there is no such key."""
+        return key not in self._known and (self._known.whole or key in self._cache)
 
     def fetch(self, keys: Iterable[str]) -> None:
         """Read those of `keys` that are not in memory, many at a time: far cheaper than one by one."""
         cache = self._cache
-        missing = [key for key in dict.fromkeys(keys) if key not in cache]
+        missing = [key for key in dict.fromkeys(keys) if key not in cache and not self._absent(key)]
         for start in range(0, len(missing), _MANY):
             part = missing[start : start + _MANY]
             marks = ",".join("?" * len(part))
             cache.update(dict.fromkeys(part))
             for key, body in self._connection.execute(f"{self._select_many} ({marks})", part):
                 cache[key] = self._decode(body)
+                if not self._known.whole:
+                    self._known.add(key)
 
     def put(self, key: str, value: T) -> None:
         """Set the value of `key`; written with the running transaction."""
         self._cache.pop(key, None)
         self._cache[key] = value
         self._dirty[key] = value
+        if self._known.add(key):
+            self._new.append(key)
 
     def flush(self) -> None:
-        """Write what changed into the running transaction and forget the entries beyond the capacity."""
+        """Write what changed into the running transaction."""
         if self._dirty:
             self._connection.executemany(self._upsert, [(k, _pack(v)) for k, v in self._dirty.items()])
             self._dirty.clear()
+
+    def trim(self) -> None:
+        """What was written is durable; forget the entries beyond the capacity, a sixteenth more than needed: to come to the
+        oldest, a dict goes past the places of all that went before."""
+        self._new.clear()
         surplus = len(self._cache) - self._capacity
         if surplus > 0:
-            for key in list(islice(self._cache, surplus)):
+            for key in list(islice(self._cache, surplus + self._capacity // 16)):
                 del self._cache[key]
 
     def forget(self) -> None:
         """Drop everything in memory (after a transaction that was rolled back)."""
         self._cache.clear()
         self._dirty.clear()
+        for key in self._new:
+            self._known.discard(key)
+        self._new.clear()
 
 
 class StoredState:
@@ -189,6 +219,8 @@ class Runner:
                 for table in state.all():
                     table.flush()
                 db.execute("COMMIT")
+                for table in state.all():
+                    table.trim()
             except BaseException:
                 # On a full disk SQLite has rolled back by itself; what is in memory must go either way.
                 if db.in_transaction:
@@ -199,16 +231,21 @@ class Runner:
             return answers
 
     def _fetch(self, events: Sequence[Event]) -> None:
-        """Read what messages between two accounts will ask for, in a few queries."""
-        pairs: list[str] = []
-        accounts: list[str] = []
-        for event in events:
-            if type(event) is Message and event.surface == "dm" and len(event.to) == 1:
-                sender, other = event.sender, event.to[0]
-                pairs.append(pair_key(sender, other))
-                accounts += (sender, other)
-        self.state.pairs.fetch(pairs)
-        self.state.accounts.fetch(accounts)
+        """Read what messages between two accounts will ask for, in a few queries: what is known of both, and where one is a
+        child, their pair. Of other pairs little is asked but that they are there."""
+        both = [
+            (event.sender, event.to[0])
+            for event in events
+            if type(event) is Message and event.surface == "dm" and len(event.to) == 1
+        ]
+        accounts = self.state.accounts
+        accounts.fetch(chain.from_iterable(both))
+
+        def child(account: str) -> bool:
+            facts = accounts.get(account)
+            return facts is not None and is_minor(facts) is True
+
+        self.state.pairs.fetch(pair_key(one, other) for one, other in both if child(one) or child(other))
 
     def process_lines(self, lines: Sequence[bytes]) -> list[Answer | BadEvent]:
         """Decide on events given as JSON, in order; a line that cannot be taken becomes its error."""
