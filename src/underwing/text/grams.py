@@ -28,8 +28,10 @@ _HALF: Final = np.uint32(15)
 _SPACE: Final = 32
 
 
-def code_points(view: str) -> NDArray[np.uint32]:
-    """The code points of a view, with a space at either end; lone surrogates become question marks."""
+def code_points(view: str) -> bytes | NDArray[np.uint32]:
+    """The code points of a view, with a space at either end; lone surrogates become question marks. Of ASCII its bytes."""
+    if view.isascii():
+        return f" {view} ".encode()
     return np.frombuffer(f" {view} ".encode("utf-32-le", "replace"), np.uint32)
 
 
