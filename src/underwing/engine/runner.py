@@ -76,18 +76,20 @@ class _StoredTable(Generic[T]):
         """Whether it is known that there is no such key."""
         return key not in self._known and (self._known.whole or key in self._cache)
 
-    def fetch(self, keys: Iterable[str]) -> None:
-        """Read those of `keys` that are not in memory, many at a time: far cheaper than one by one."""
-        cache = self._cache
-        missing = [key for key in dict.fromkeys(keys) if key not in cache and not self._absent(key)]
+    def fetch(self, keys: Iterable[str]) -> dict[str, T]:
+        """The values of those of `keys` that there are, read many at a time: far cheaper than one by one."""
+        cache, known = self._cache, self._known
+        there = [key for key in dict.fromkeys(keys) if not self._absent(key)]
+        missing = [key for key in there if key not in cache]
         for start in range(0, len(missing), _MANY):
             part = missing[start : start + _MANY]
             marks = ",".join("?" * len(part))
             cache.update(dict.fromkeys(part))
             for key, body in self._connection.execute(f"{self._select_many} ({marks})", part):
                 cache[key] = self._decode(body)
-                if not self._known.whole:
-                    self._known.add(key)
+                if not known.whole:
+                    known.add(key)
+        return {key: value for key in there if (value := cache.get(key)) is not None}
 
     def put(self, key: str, value: T) -> None:
         """Set the value of `key`; written with the running transaction."""
@@ -238,14 +240,11 @@ class Runner:
             for event in events
             if type(event) is Message and event.surface == "dm" and len(event.to) == 1
         ]
-        accounts = self.state.accounts
-        accounts.fetch(chain.from_iterable(both))
-
-        def child(account: str) -> bool:
-            facts = accounts.get(account)
-            return facts is not None and is_minor(facts) is True
-
-        self.state.pairs.fetch(pair_key(one, other) for one, other in both if child(one) or child(other))
+        accounts = self.state.accounts.fetch(chain.from_iterable(both))
+        children = {account for account, facts in accounts.items() if is_minor(facts)}
+        if children:
+            couples = (pair for pair in both if not children.isdisjoint(pair))
+            self.state.pairs.fetch(pair_key(one, other) for one, other in couples)
 
     def process_lines(self, lines: Sequence[bytes]) -> list[Answer | BadEvent]:
         """Decide on events given as JSON, in order; a line that cannot be taken becomes its error."""
