@@ -9,35 +9,37 @@ from hypothesis import strategies as st
 from conftest import child, message
 from underwing.engine import Engine, MemoryState, Runner
 from underwing.engine.known import KnownKeys
-from underwing.engine.runner import StoredState
 from underwing.engine.state import MemoryTable
 from underwing.engine.store import SCHEMA, connect
+from underwing.engine.stored import StoredState
 from underwing.model import Event, encode
 from underwing.risk import PairState
 
 keys = st.integers(0, 30).map("k{}".format)
 
 
-@given(st.lists(st.tuples(st.booleans(), keys), max_size=200))
-def test_it_is_a_set(steps: list[tuple[bool, str]]) -> None:
-    known, wanted = KnownKeys(100), set[str]()
-    for add, key in steps:
-        if add:
-            assert known.add(key) == (key not in wanted)
-            wanted.add(key)
-        else:
+@given(st.lists(st.tuples(st.none() | st.integers(0, 2**32 - 1), keys), max_size=200))
+def test_it_is_a_set_with_notes(steps: list[tuple[int | None, str]]) -> None:
+    known, wanted = KnownKeys(100), dict[str, int]()
+    for note, key in steps:
+        if note is None:
             known.discard(key)
-            wanted.discard(key)
+            wanted.pop(key, None)
+        else:
+            assert known.add(key, note) == (key not in wanted)
+            wanted[key] = note
         assert all((f"k{n}" in known) == (f"k{n}" in wanted) for n in range(31))
+        assert all(known.note(f"k{n}") == wanted.get(f"k{n}", 0) for n in range(31))
 
 
 def test_it_grows_and_keeps_all_while_keys_come_and_go() -> None:
     known = KnownKeys(10_000, (f"a{n}" for n in range(3_000)))
     for n in range(3_000, 40_000):
-        known.add(f"a{n}")
+        known.add(f"a{n}", n)
         known.discard(f"a{n - 3_000}")
     assert known.whole
     assert [n for n in range(40_000) if f"a{n}" in known] == list(range(37_000, 40_000))
+    assert all(known.note(f"a{n}") == n for n in range(37_000, 40_000))
     assert len(known._row) <= 4 * 4_096
 
 
@@ -65,7 +67,7 @@ def test_a_table_in_memory_has_what_it_has_not_forgotten() -> None:
 def test_what_a_file_has_is_found_however_few_keys_are_remembered(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: int
 ) -> None:
-    monkeypatch.setattr("underwing.engine.runner._KNOWN", known)
+    monkeypatch.setattr("underwing.engine.stored._KNOWN", known)
     events: list[Event] = [child("k")]
     events += [message(n, f"a{n % 37}", "k", "home alone" if n % 3 else "hello") for n in range(300)]
     state = MemoryState()
@@ -86,6 +88,9 @@ def test_what_was_rolled_back_is_not_there(engine: Engine, tmp_path: Path) -> No
     state.pairs.trim()
     connection.execute("BEGIN")
     state.pairs.put("lost", PairState(1))
+    state.pairs.put("lost", PairState(3))
+    state.pairs.put("kept", PairState(2, fast=1.0))
+    assert state.pairs.get("kept") == PairState(2, fast=1.0)
     state.pairs.put("kept", PairState(2))
     state.pairs.flush()
     connection.execute("ROLLBACK")

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from underwing.text.light import compiled
 
@@ -20,21 +21,24 @@ _FIRST: Final = 1 << 10
 
 
 @compiled
-def _move(old: Any, new: Any) -> int:
-    """Put the hashes of `old` into `new`, a larger row; returns how many there are."""
+def _move(old: Any, old_notes: Any, new: Any, new_notes: Any) -> int:
+    """Put the hashes of `old` into `new`, a larger row, and their notes; returns how many there are."""
     mask, count = len(new) - 1, 0
-    for value in old:
+    for index in range(len(old)):
+        value = old[index]
         if value != _FREE and value != _GONE:
             at = value & mask
             while new[at] != _FREE:
                 at = (at + 1) & mask
             new[at] = value
+            new_notes[at] = old_notes[index]
             count += 1
     return count
 
 
 class KnownKeys:
-    """A set of at most `most` strings, 16 to 32 bytes each. Too many, and it begins anew and is no longer `whole`.
+    """A set of at most `most` strings, each with a number, its note; 24 to 48 bytes a string. Too many, and it begins anew
+    and is no longer `whole`.
 
     Several threads may ask while one adds.
     """
@@ -43,20 +47,23 @@ class KnownKeys:
         self.whole = True
         """What is not here is nowhere."""
         self._most = most
-        self._use(np.zeros(_FIRST, np.int64), 0)
+        self._make(_FIRST)
         hashes = np.fromiter((hash(key) or 1 for key in keys), np.int64)
         if len(hashes) > most:
             self.whole = False
         elif len(hashes) > 0:
-            row = np.zeros(max(_FIRST, 1 << (2 * len(hashes)).bit_length()), np.int64)
-            self._use(row, _move(hashes, row))
+            size = max(_FIRST, 1 << (2 * len(hashes)).bit_length())
+            self._make(size, hashes, np.zeros(len(hashes), np.uint32))
 
-    def _use(self, row: Any, taken: int) -> None:
-        self._row, self._taken, self._room = row, taken, len(row) // 2
-        self._places = memoryview(row), len(row) - 1
+    def _make(self, size: int, *old: NDArray[Any]) -> None:
+        """A new row of `size` places with the hashes and notes of an `old` one."""
+        row, notes = np.zeros(size, np.int64), np.zeros(size, np.uint32)
+        self._taken, self._room = _move(*old, row, notes) if old else 0, size // 2
+        self._row, self._notes = row, notes
+        self._places = memoryview(row.data), memoryview(notes.data), size - 1
 
     def __contains__(self, key: str) -> bool:
-        places, mask = self._places
+        places, _, mask = self._places
         value = hash(key) or 1
         at = value & mask
         while (found := places[at]) != value:
@@ -65,18 +72,28 @@ class KnownKeys:
             at = (at + 1) & mask
         return True
 
-    def add(self, key: str) -> bool:
-        """Add a key; says whether it is a new one."""
-        places, mask = self._places
+    def note(self, key: str) -> int:
+        """The note of a key; 0 where there is none."""
+        places, notes, mask = self._places
         value = hash(key) or 1
         at = value & mask
         while (found := places[at]) != value:
             if found == _FREE:
-                break
+                return 0
             at = (at + 1) & mask
-        else:
-            return False
+        return notes[at]
+
+    def add(self, key: str, note: int = 0) -> bool:
+        """Add a key, or give it another note (0 to 2³² - 1); says whether it is a new one."""
+        places, notes, mask = self._places
+        value = hash(key) or 1
+        at = value & mask
+        while (found := places[at]) != value and found != _FREE:
+            at = (at + 1) & mask
         places[at] = value
+        notes[at] = note
+        if found == value:
+            return False
         self._taken += 1
         if self._taken > self._room:
             self._grow()
@@ -84,7 +101,7 @@ class KnownKeys:
 
     def discard(self, key: str) -> None:
         """Take a key out, if it is there. Its place is free again when the row grows."""
-        places, mask = self._places
+        places, _, mask = self._places
         value = hash(key) or 1
         at = value & mask
         while (found := places[at]) != value:
@@ -97,8 +114,8 @@ class KnownKeys:
         """A row twice as long; as long as it was where half of it are places of keys that are gone."""
         there = int(np.count_nonzero((self._row != _FREE) & (self._row != _GONE)))
         if there > self._most:
-            self._use(np.zeros(_FIRST, np.int64), 0)
             self.whole = False
-            return
-        row = np.zeros(len(self._row) * (2 if there > self._room // 2 else 1), np.int64)
-        self._use(row, _move(self._row, row))
+            self._make(_FIRST)
+        else:
+            size = len(self._row)
+            self._make(size * 2 if there > size // 4 else size, self._row, self._notes)

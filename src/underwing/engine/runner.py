@@ -6,137 +6,20 @@ answered before gets the same bytes again.
 """
 
 import fcntl
-import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, islice
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Literal
 
 import msgspec
 
 from underwing.engine.core import Engine
 from underwing.engine.keys import pair_key
-from underwing.engine.known import KnownKeys
 from underwing.engine.store import SCHEMA, Decisions, StoreError, connect
+from underwing.engine.stored import MANY, StoredState
 from underwing.model import Account, BadEvent, Event, Message, decode_event, encode
-from underwing.policy import QuotaState
-from underwing.risk import ActorState, Facts, PairState, RoomState, TargetState, is_minor
-
-T = TypeVar("T")
-_KINDS: dict[str, type] = {
-    "pairs": PairState,
-    "actors": ActorState,
-    "targets": TargetState,
-    "rooms": RoomState,
-    "accounts": Facts,
-    "quotas": QuotaState,
-}
-_MANY = 500
-"""Keys in one query."""
-_KNOWN = 32
-"""Of so many keys for each entry in memory it is remembered that they are there."""
-_pack = msgspec.msgpack.Encoder().encode
-
-
-class _StoredTable(Generic[T]):
-    """One keyed map: a bounded cache in memory before a SQLite table, and which keys the table has.
-
-    What is not in the table is never looked for in it, unless there are too many keys to remember.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, kind: str, type_: type, capacity: int) -> None:
-        self._select = f"SELECT body FROM state_{kind} WHERE key = ?"
-        self._select_many = f"SELECT key, body FROM state_{kind} WHERE key IN"
-        self._upsert = f"INSERT INTO state_{kind} (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body"  # noqa: E501
-        self._connection, self._capacity = connection, capacity
-        self._decode: Callable[[bytes], T] = msgspec.msgpack.Decoder(type_).decode
-        self._cache: dict[str, T | None] = {}
-        self._dirty: dict[str, T] = {}
-        self._new: list[str] = []
-        most = capacity * _KNOWN
-        rows = connection.execute(f"SELECT key FROM state_{kind} LIMIT ?", (most + 1,))
-        self._known = KnownKeys(most, (key for (key,) in rows))
-
-    def get(self, key: str) -> T | None:
-        """The value of `key`, or None."""
-        value = self._cache.get(key)
-        if value is not None or self._absent(key):
-            return value
-        row = self._connection.execute(self._select, (key,)).fetchone()
-        value = self._cache[key] = self._decode(row[0]) if row else None
-        if value is not None and not self._known.whole:
-            self._known.add(key)
-        return value
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._known or self.get(key) is not None
-
-    def _absent(self, key: str) -> bool:
-        """Whether it is known that there is no such key."""
-        return key not in self._known and (self._known.whole or key in self._cache)
-
-    def fetch(self, keys: Iterable[str]) -> dict[str, T]:
-        """The values of those of `keys` that there are, read many at a time: far cheaper than one by one."""
-        cache, known = self._cache, self._known
-        there = [key for key in dict.fromkeys(keys) if not self._absent(key)]
-        missing = [key for key in there if key not in cache]
-        for start in range(0, len(missing), _MANY):
-            part = missing[start : start + _MANY]
-            marks = ",".join("?" * len(part))
-            cache.update(dict.fromkeys(part))
-            for key, body in self._connection.execute(f"{self._select_many} ({marks})", part):
-                cache[key] = self._decode(body)
-                if not known.whole:
-                    known.add(key)
-        return {key: value for key in there if (value := cache.get(key)) is not None}
-
-    def put(self, key: str, value: T) -> None:
-        """Set the value of `key`; written with the running transaction."""
-        self._cache.pop(key, None)
-        self._cache[key] = value
-        self._dirty[key] = value
-        if self._known.add(key):
-            self._new.append(key)
-
-    def flush(self) -> None:
-        """Write what changed into the running transaction."""
-        if self._dirty:
-            self._connection.executemany(self._upsert, [(k, _pack(v)) for k, v in self._dirty.items()])
-            self._dirty.clear()
-
-    def trim(self) -> None:
-        """What was written is durable; forget the entries beyond the capacity, a sixteenth more than needed: to come to the
-        oldest, a dict goes past the places of all that went before."""
-        self._new.clear()
-        surplus = len(self._cache) - self._capacity
-        if surplus > 0:
-            for key in list(islice(self._cache, surplus + self._capacity // 16)):
-                del self._cache[key]
-
-    def forget(self) -> None:
-        """Drop everything in memory (after a transaction that was rolled back)."""
-        self._cache.clear()
-        self._dirty.clear()
-        for key in self._new:
-            self._known.discard(key)
-        self._new.clear()
-
-
-class StoredState:
-    """The engine's state in SQLite, at most `capacity` entries of each kind in memory."""
-
-    def __init__(self, connection: sqlite3.Connection, capacity: int) -> None:
-        self.pairs: _StoredTable[PairState] = _StoredTable(connection, "pairs", PairState, capacity)
-        self.actors: _StoredTable[ActorState] = _StoredTable(connection, "actors", ActorState, capacity)
-        self.targets: _StoredTable[TargetState] = _StoredTable(connection, "targets", TargetState, capacity)
-        self.rooms: _StoredTable[RoomState] = _StoredTable(connection, "rooms", RoomState, capacity)
-        self.accounts: _StoredTable[Facts] = _StoredTable(connection, "accounts", Facts, capacity)
-        self.quotas: _StoredTable[QuotaState] = _StoredTable(connection, "quotas", QuotaState, 8)
-
-    def all(self) -> tuple[_StoredTable[Any], ...]:
-        """Every table."""
-        return (self.pairs, self.actors, self.targets, self.rooms, self.accounts, self.quotas)
+from underwing.risk import is_minor
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -187,8 +70,8 @@ class Runner:
             db = self._connection
             keyed = [event.id for event in events if type(event) is not Account]
             known: dict[str, bytes] = {}
-            for start in range(0, len(keyed), _MANY):
-                part = keyed[start : start + _MANY]
+            for start in range(0, len(keyed), MANY):
+                part = keyed[start : start + MANY]
                 marks = ",".join("?" * len(part))
                 known.update(db.execute(f"SELECT event, body FROM decisions WHERE event IN ({marks})", part))
             answers: list[Answer] = []
