@@ -2,41 +2,31 @@
 
 Every stream is that of a known minor, so that the meaning layer reads too. Calm chats: single events in an open loop, each
 latency counted from the moment it was due. The flood: 2,000 messages a second as NDJSON, `--lines` a body, as a platform's
-gateway would hand them on, in an open loop as well; two in a hundred carry an example sentence of the shipped packs. Windows
-with and without the flood alternate, so that a busy machine weighs on both. The service runs in a process of its own
-(SQLite, synchronous FULL).
+gateway would hand them on, in an open loop as well and from a process of its own; two in a hundred carry an example sentence
+of the shipped packs. Windows with and without the flood alternate, so that a busy machine weighs on both. The service runs
+in a process of its own (SQLite, synchronous FULL).
 
-`--processor` is for busy machines: the engine's thread alone, in the order that `server/ingest.py` keeps, over a real store,
-with a clock that goes on by the processor time that each transaction took, and by a millisecond for its way to the disk.
-HTTP is not in it.
-
-    python benchmarks/live_flood.py [--windows 6] [--seconds 10] [--rate 2000] [--lines 100] [--calm 100] [--processor]
+    python benchmarks/live_flood.py [--windows 6] [--seconds 10] [--rate 2000] [--lines 100] [--calm 100]
 """
 
 import argparse
 import asyncio
 import json
+import multiprocessing
 import os
 import random
 import sys
 import tempfile
 import time
-from collections import deque
+from concurrent.futures import Executor, ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from over_http import CUES_SHARE, LINES, Connection, cpu_seconds, service
-from underwing.engine import Engine, Runner
-from underwing.model import decode_event
 from underwing.packs import load_packs
-from underwing.policy import load_policy
-from underwing.server import ingest
-from underwing.server.fair import Turns
-from underwing.text import Meaning
 
 BAR = 1.2
-COMMIT_SECONDS = 0.001
+Flooded = tuple[int, list[float]]
 NDJSON, JSON = "application/x-ndjson", "application/json"
 
 
@@ -104,7 +94,12 @@ async def calm(pool: Pool, chat: Chat, streams: int, rate: float, seconds: float
     return latencies
 
 
-async def flood(pool: Pool, chat: Chat, rate: float, lines: int, seconds: float) -> tuple[int, list[float]]:
+def flooding(port: int, token: str, seed: int, rate: float, lines: int, seconds: float) -> Flooded:
+    """`flood`, in a process of its own."""
+    return asyncio.run(flood(Pool(port, token), Chat(seed), rate, lines, seconds))
+
+
+async def flood(pool: Pool, chat: Chat, rate: float, lines: int, seconds: float) -> Flooded:
     """(messages that were judged, latencies of bodies) of the flood."""
     judged, latencies = 0, list[float]()
 
@@ -118,98 +113,6 @@ async def flood(pool: Pool, chat: Chat, rate: float, lines: int, seconds: float)
 
     await paced(rate / lines, seconds, one)
     return judged, latencies
-
-
-class Virtual:
-    """The engine's thread under a clock of processor time."""
-
-    def __init__(self, runner: Runner) -> None:
-        self.now, self._runner = 0.0, runner
-        self._costs = {ingest.GROUP: 0.0001, ingest.SHORT_SLICE: 0.0001}
-
-    def _short(self, most: int) -> int:
-        return max(ingest.LEAST, min(most, int(ingest.SHORT_SECONDS / self._costs[most])))
-
-    def _process(self, events: list[Any], most: int) -> None:
-        began = time.thread_time()
-        self._runner.process(events)
-        took = time.thread_time() - began
-        self._costs[most] += 0.1 * (took / len(events) - self._costs[most])
-        self.now += took + COMMIT_SECONDS
-
-    def run(self, arrivals: list[tuple[float, list[Any]]]) -> tuple[list[float], int]:
-        """(latencies of single events, lines of bodies that were judged); an arrival of one event is a single one."""
-        began, place, last = self.now, 0, -1.0
-        singles: Turns[tuple[float, Any]] = Turns()
-        bodies: deque[list[Any]] = deque()
-        latencies: list[float] = []
-        judged = 0
-        while place < len(arrivals) or singles or bodies:
-            if not singles and not bodies:
-                self.now = max(self.now, began + arrivals[place][0])
-            elif singles and not bodies:
-                self.now = max(self.now, last + ingest.APART_SECONDS)
-            while place < len(arrivals) and began + arrivals[place][0] <= self.now:
-                due, events = arrivals[place]
-                if len(events) == 1:
-                    singles.put(events[0].conversation, (began + due, events[0]))
-                else:
-                    bodies.append(events)
-                place += 1
-            if singles:
-                last = self.now
-                group = singles.take(self._short(ingest.GROUP))
-                self._process([event for _, event in group], ingest.GROUP)
-                latencies += [self.now - due for due, _ in group]
-            if bodies:
-                body = bodies.popleft()
-                size = self._short(ingest.SHORT_SLICE) if self.now - last < 0.25 else ingest.SLICE
-                self._process(body[:size], ingest.SHORT_SLICE)
-                judged += len(body[:size])
-                if body[size:]:
-                    bodies.append(body[size:])
-        return latencies, judged
-
-
-def by_processor(given: argparse.Namespace) -> dict[str, Any]:
-    """Windows with and without the flood, by processor time."""
-    chat, draw = Chat(1), random.Random(2)
-    names = ["flood", *(f"calm{n}" for n in range(given.calm))]
-    quiet, loud, judged, sent = [], [], 0, 0
-    engine = Engine(load_packs(), load_policy(), meaning=Meaning.load())
-    with tempfile.TemporaryDirectory() as folder, Runner(engine, Path(folder) / "store.db") as runner:
-        runner.process_lines([line for name in names for line in beginning(name)])
-        virtual = Virtual(runner)
-        for window in range(given.windows + 1):
-            times = [draw.uniform(0, given.seconds) for _ in range(int(given.calm_rate * given.seconds))]
-            arrivals = [
-                (t, [chat.message(f"calm{draw.randrange(given.calm)}", 20, window * given.seconds + t)])
-                for t in times
-            ]
-            if window % 2 == 0 and window:
-                steps = int(given.rate / given.lines * given.seconds)
-                sent += steps * given.lines
-                arrivals += [
-                    (
-                        due,
-                        [
-                            chat.message("flood", 2_000, window * given.seconds + due)
-                            for _ in range(given.lines)
-                        ],
-                    )
-                    for due in (n * given.lines / given.rate for n in range(steps))
-                ]
-            ready = [(due, [decode_event(line) for line in lines]) for due, lines in sorted(arrivals)]
-            latencies, some = virtual.run(ready)
-            judged += some
-            if window:  # the first one warms up
-                (quiet if window % 2 else loud).extend(latencies)
-    return {
-        "calm_messages": len(quiet) + len(loud), "flood_sent": sent, "flood_judged": judged,
-        **{f"calm_{name}_without_ms": at(quiet, share) for name, share in (("p50", 0.5), ("p99", 0.99))},
-        **{f"calm_{name}_with_ms": at(loud, share) for name, share in (("p50", 0.5), ("p99", 0.99))},
-        "p99_ratio": round(at(loud, 0.99) / at(quiet, 0.99), 2),
-    }  # fmt: skip
 
 
 def at(latencies: list[float], share: float) -> float:
@@ -235,8 +138,12 @@ async def prepared(pool: Pool, streams: list[str]) -> None:
             assert (await pool.post(line, JSON))[0] == 200
 
 
-async def measured(port: int, token: str, process: Any, given: argparse.Namespace) -> dict[str, Any]:
+async def measured(
+    port: int, token: str, process: Any, elsewhere: Executor, given: argparse.Namespace
+) -> dict[str, Any]:
     """All windows."""
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(elsewhere, os.getpid)  # it has started
     pool, chat = Pool(port, token), Chat(random.randrange(2**30))
     await prepared(pool, ["flood", *(f"calm{n}" for n in range(given.calm))])
     await calm(pool, chat, given.calm, given.calm_rate, 3)
@@ -247,7 +154,9 @@ async def measured(port: int, token: str, process: Any, given: argparse.Namespac
             quiet += await calm(pool, chat, given.calm, given.calm_rate, given.seconds)
         else:
             (more, took), latencies = await asyncio.gather(
-                flood(pool, chat, given.rate, given.lines, given.seconds),
+                loop.run_in_executor(
+                    elsewhere, flooding, port, token, window, given.rate, given.lines, given.seconds
+                ),
                 calm(pool, chat, given.calm, given.calm_rate, given.seconds),
             )
             judged, loud, bodies = judged + more, loud + latencies, bodies + took
@@ -273,17 +182,15 @@ def main() -> int:
     parser.add_argument(
         "--calm-rate", type=float, default=50.0, help="messages a second of all calm chats together"
     )
-    parser.add_argument(
-        "--processor", action="store_true", help="the engine's thread alone, by processor time"
-    )
     given = parser.parse_args()
     print(__doc__)
     load = os.getloadavg()[0]
-    if given.processor:
-        result = by_processor(given)
-    else:
-        with tempfile.TemporaryDirectory() as folder, service(folder) as (port, token, process):
-            result = asyncio.run(measured(port, token, process, given))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        service(folder) as (port, token, process),
+        ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as elsewhere,
+    ):
+        result = asyncio.run(measured(port, token, process, elsewhere, given))
     print(f"cores {os.cpu_count()}, load average before {load:.1f}")
     for key, value in result.items():
         print(f"  {key:24} {value}")

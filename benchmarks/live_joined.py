@@ -3,8 +3,9 @@
 Method: a publisher in a process of its own shows a moving photo (720p, 30 frames a second) to a LiveKit server; to a WHEP
 server made with aiortc. Here run watches in threads, so many at once, and the share of a core is processor time of this
 process (`time.process_time`, all threads, the libraries' own too) by time gone by, for each stream. Calm: a look in ten
-seconds, for which LiveKit's picture is subscribed to and left again. Raised: two a second. The peer reads every frame with
-LiveKit's SDK, and the same without reading shows what receiving and decoding alone take. WHEP's library decodes every frame.
+seconds, for which LiveKit's server is told to send the picture, then to stop, and for which a WHEP session begins and ends.
+Raised: two a second. The peer reads every frame with LiveKit's SDK, and the same without reading shows what receiving and
+decoding alone take.
 """
 
 import argparse
@@ -137,7 +138,7 @@ def main() -> None:
     port = free_port()
     with elsewhere(serve, port):
         url = f"whep+http://127.0.0.1:{port}/whep/one"
-        show("WHEP, calm", 1, watching([url], False, given.seconds / 2), full)
+        show("WHEP, calm", 1, watching([url], False, given.seconds), full)
         show("WHEP, raised", 1, watching([url], True, given.seconds / 2), full)
 
 

@@ -163,8 +163,8 @@ def finding() -> bool:
     """Look for the known clip; whether it was missed anywhere, or something else found."""
     known = cuts(KNOWN, 4.0, speed=0.3)
     around = cuts(OTHER, 4.0, speed=0.3, width=320, height=180)
-    banked = look_video(clip(known, 10, rate=25), profile="dense-1").frames
-    other = look_video(clip(cuts(("gravel", "page", "horse"), 4.0), 10, rate=25), profile="dense-1").frames
+    banked = look_video(clip(known, 10, rate=25), profile="dense-2").frames
+    other = look_video(clip(cuts(("gravel", "page", "horse"), 4.0), 10, rate=25), profile="dense-2").frames
     bank = {"known": banked, "unrelated": other}
     missed = False
     print(

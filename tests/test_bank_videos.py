@@ -72,3 +72,19 @@ def test_banked_videos_of_one_static_scene(store: Store) -> None:
     still = [Frame(float(n), Pdq(made_up("static", "pdq"), 90)) for n in range(5)]
     (match,) = matches(store, video(still))
     assert (match.entry, match.signal) == ("long", "vpdq")
+
+
+def test_further_frames_of_a_sweep_do_not_change_what_is_found(store: Store) -> None:
+    """Twenty more frames of one second of a film: neither the range nor what counts as enough of it moves."""
+    film = banked("film", range(10))
+    sweep = tuple(
+        EntryHash("pdq", made_up(f"between {n}", "pdq"), at=4.04 + 0.04 * n, quality=90) for n in range(20)
+    )
+    store.put("a", [film], by="t", now=0)
+    around = frames("before", range(20)), frames("behind", range(20), 30.0)
+    query = video(around[0], frames("film", range(10), 20.0), around[1])
+    (before,) = matches(store, query)
+    store.put("a", [Entry(id="film", label="test", hashes=film.hashes + sweep)], by="t", now=1)
+    assert matches(store, query) == (before,)
+    few = video(around[0], frames("film", range(4, 6), 20.0), around[1])
+    assert matches(store, few) == ()

@@ -177,8 +177,8 @@ def banked() -> Bank:
     data = clip(CLIP, 10, rate=25)
     other = clip(cuts(("gravel", "horse", "page"), 4.0), 10, rate=25)
     return {
-        "known": look_video(data, profile="dense-1").frames,
-        "unrelated": look_video(other, profile="dense-1").frames,
+        "known": look_video(data, profile="dense-2").frames,
+        "unrelated": look_video(other, profile="dense-2").frames,
     }
 
 
@@ -218,7 +218,7 @@ def test_ten_seconds_inside_thirteen(
 
 
 def test_a_densely_banked_clip_is_found_where_the_picture_moves_fast() -> None:
-    bank = {"known": look_video(clip(FAST, 10, rate=25), profile="dense-1").frames}
+    bank = {"known": look_video(clip(FAST, 10, rate=25), profile="dense-2").frames}
     assert len(bank["known"]) >= 36
     scene, length = pasted(1.7, 1.3, FAST)
     found, _ = found_in(clip(scene, length, rate=24, size=(256, 144), codec="mpeg4"), bank, "vpdq-1s")
@@ -229,7 +229,7 @@ def test_a_densely_banked_clip_is_found_where_the_picture_moves_fast() -> None:
 @pytest.mark.parametrize("rate", [10, 24])
 def test_a_fast_clip_of_few_frames_is_found_at_its_whole_range(rate: int) -> None:
     """At 10 frames a second no quarter of a second but the whole and the half ones is a frame's."""
-    bank = {"known": look_video(clip(FAST, 10, rate=10), profile="dense-1").frames}
+    bank = {"known": look_video(clip(FAST, 10, rate=10), profile="dense-2").frames}
     assert {f.at for f in bank["known"]} >= {float(second) for second in range(10)}
     scene, length = pasted(12.0, 9.0, FAST)
     (match,), _ = found_in(clip(scene, length, rate=rate), bank, "vpdq-1s")

@@ -79,6 +79,26 @@ def test_what_a_file_has_is_found_however_few_keys_are_remembered(
     assert got == expected
 
 
+def test_what_is_not_written_yet_is_there_when_the_keys_are_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("underwing.engine.stored._KNOWN", 1)
+    connection = connect(tmp_path / "a.db")
+    connection.executescript(SCHEMA)
+    pairs = StoredState(connection, 100).pairs
+    everyone = [f"p{n}" for n in range(2_000)]
+    for n, key in enumerate(everyone):
+        pairs.put(key, PairState(n, fast=float(n % 2)))
+    wanted = {key: PairState(n, fast=float(n % 2)) for n, key in enumerate(everyone)}
+    assert pairs.fetch(everyone) == wanted
+    assert {key: pairs.get(key) for key in everyone if key in pairs} == wanted
+    pairs.flush()
+    pairs.trim()
+    assert pairs.fetch([*everyone, "nobody"]) == wanted
+    assert "nobody" not in pairs
+    connection.close()
+
+
 def test_what_was_rolled_back_is_not_there(engine: Engine, tmp_path: Path) -> None:
     connection = connect(tmp_path / "a.db")
     connection.executescript(SCHEMA)

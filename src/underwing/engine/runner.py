@@ -7,7 +7,7 @@ answered before gets the same bytes again.
 
 import fcntl
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -27,6 +27,18 @@ class Answer(msgspec.Struct, frozen=True):
 
     body: bytes
     repeated: bool = False
+
+
+class _Work:
+    """What a transaction has decided so far: answers, what was answered before, rows to be written."""
+
+    __slots__ = ("answers", "judged", "known", "rows")
+
+    def __init__(self) -> None:
+        self.answers: list[Answer] = []
+        self.known: dict[str, bytes] = {}
+        self.rows: list[tuple[str, int, bytes]] = []
+        self.judged: list[tuple[str, str | None, str | None, int, str]] = []
 
 
 class Runner:
@@ -66,54 +78,65 @@ class Runner:
 
     def process(self, events: Sequence[Event]) -> list[Answer]:
         """Decide on events in order. When this returns, every answer is durable; when it raises, none is."""
+        return self.process_parts((events,))
+
+    def process_parts(self, parts: Iterable[Sequence[Event]]) -> list[Answer]:
+        """Decide on events in order, in one transaction, asking for the next of its parts only when the last is decided.
+
+        When this returns, every answer is durable; when it raises, none is. No part may call this runner.
+        """
         with self._lock:
             db = self._connection
-            keyed = [event.id for event in events if type(event) is not Account]
-            known: dict[str, bytes] = {}
-            for start in range(0, len(keyed), MANY):
-                part = keyed[start : start + MANY]
-                marks = ",".join("?" * len(part))
-                known.update(db.execute(f"SELECT event, body FROM decisions WHERE event IN ({marks})", part))
-            answers: list[Answer] = []
-            rows: list[tuple[str, int, bytes]] = []
-            judged: list[tuple[str, str | None, str | None, int, str]] = []
-            step, state = self.engine.step, self.state
-            if len(events) > 1:
-                self._fetch(events)
+            work = _Work()
             db.execute("BEGIN IMMEDIATE")
             try:
-                for event in events:
-                    if type(event) is Account:
-                        answers.append(Answer(encode(step(state, event))))
-                        continue
-                    body = known.get(event.id)
-                    if body is not None:
-                        answers.append(Answer(body, True))
-                        continue
-                    decision = step(state, event)
-                    body = known[event.id] = encode(decision)
-                    at = int(event.at.timestamp())  # type: ignore[union-attr]
-                    rows.append((event.id, at, body))
-                    if decision.reasons:
-                        judged.append((event.id, decision.actor, decision.target, at, decision.level))
-                    answers.append(Answer(body))
-                db.executemany("INSERT INTO decisions (event, at, body) VALUES (?, ?, ?)", rows)
+                for part in parts:
+                    self._part(part, work)
+                db.executemany("INSERT INTO decisions (event, at, body) VALUES (?, ?, ?)", work.rows)
                 db.executemany(
-                    "INSERT INTO judged (event, actor, target, at, level) VALUES (?, ?, ?, ?, ?)", judged
+                    "INSERT INTO judged (event, actor, target, at, level) VALUES (?, ?, ?, ?, ?)", work.judged
                 )
-                for table in state.all():
+                for table in self.state.all():
                     table.flush()
                 db.execute("COMMIT")
-                for table in state.all():
+                for table in self.state.all():
                     table.trim()
             except BaseException:
                 # On a full disk SQLite has rolled back by itself; what is in memory must go either way.
                 if db.in_transaction:
                     db.execute("ROLLBACK")
-                for table in state.all():
+                for table in self.state.all():
                     table.forget()
                 raise
-            return answers
+            return work.answers
+
+    def _part(self, events: Sequence[Event], work: "_Work") -> None:
+        known = work.known
+        asked = [event.id for event in events if type(event) is not Account]
+        for start in range(0, len(asked), MANY):
+            some = asked[start : start + MANY]
+            marks = ",".join("?" * len(some))
+            known.update(
+                self._connection.execute(f"SELECT event, body FROM decisions WHERE event IN ({marks})", some)
+            )
+        if len(events) > 1:
+            self._fetch(events)
+        step, state = self.engine.step, self.state
+        for event in events:
+            if type(event) is Account:
+                work.answers.append(Answer(encode(step(state, event))))
+                continue
+            body = known.get(event.id)
+            if body is not None:
+                work.answers.append(Answer(body, True))
+                continue
+            decision = step(state, event)
+            body = known[event.id] = encode(decision)
+            at = int(event.at.timestamp())  # type: ignore[union-attr]
+            work.rows.append((event.id, at, body))
+            if decision.reasons:
+                work.judged.append((event.id, decision.actor, decision.target, at, decision.level))
+            work.answers.append(Answer(body))
 
     def _fetch(self, events: Sequence[Event]) -> None:
         """Read what messages between two accounts will ask for, in a few queries: what is known of both, and where one is a

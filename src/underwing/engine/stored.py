@@ -74,7 +74,7 @@ class StoredTable(Generic[T]):
         return key in self._known or self.get(key) is not None
 
     def _absent(self, key: str) -> bool:
-        """Whether it is known that there is no such key."""
+        """Whether it is known that there is no such key, of one that has no value in the cache."""
         return key not in self._known and (self._known.whole or key in self._cache)
 
     def _remember(self, key: str, value: T) -> T:
@@ -91,9 +91,11 @@ class StoredTable(Generic[T]):
 
     def fetch(self, keys: Iterable[str]) -> dict[str, T]:
         """The values of those of `keys` that there are, read many at a time: far cheaper than one by one."""
-        cache, note = self._cache, self._known.note
-        there = [key for key in dict.fromkeys(keys) if not self._absent(key)]
-        missing = [key for key in there if key not in cache and not (self._noted and note(key))]
+        cache, dirty, note = self._cache, self._dirty, self._known.note
+        there = [key for key in dict.fromkeys(keys) if key in cache or not self._absent(key)]
+        missing = [key for key in there if key not in cache and key not in dirty]
+        if self._noted is not None:
+            missing = [key for key in missing if not note(key)]
         for start in range(0, len(missing), MANY):
             part = missing[start : start + MANY]
             marks = ",".join("?" * len(part))

@@ -4,8 +4,9 @@ The address is `livekit+ws(s)://host:port/room?participant=identity`. Key and se
 variables, `LIVEKIT_API_KEY` and `LIVEKIT_API_SECRET`; the pass made of them is for this room alone, for ten minutes.
 A room is entered only while its streamer is in it, so that a watch neither makes a room nor holds one open for long.
 
-A picture is subscribed to for one look while all is calm: the server then asks the publisher for a keyframe, and nothing
-is sent or decoded between looks. All video tracks of the streamer are looked at: a second one is no place to hide.
+While all is calm the server is told to send a picture for one look only: it asks the publisher for a keyframe then, and
+nothing is sent or decoded between looks. The subscription itself is kept: to make and leave it costs three times as much
+as a look. All video tracks of the streamer are looked at: a second one is no place to hide.
 """
 
 import asyncio
@@ -22,6 +23,8 @@ import numpy as np
 from av.video.frame import VideoFrame
 from livekit import api, rtc
 from livekit.protocol.room import RoomParticipantIdentity
+from livekit.rtc._ffi_client import FfiClient
+from livekit.rtc._proto.ffi_pb2 import FfiRequest
 
 from underwing.live.source import Limits, SourceLost, now
 from underwing.live.viewer import Shown
@@ -143,6 +146,8 @@ class LiveKitRoom:
         if picture.track is None:
             picture.set_subscribed(True)
             await self._until(lambda: picture.track is not None)
+        else:
+            _send(picture, True)
         assert picture.track is not None
         # A stream of frames is opened for each look: the library copies every frame that it hands out.
         frames = rtc.VideoStream(picture.track, capacity=1)
@@ -152,8 +157,7 @@ class LiveKitRoom:
         finally:
             await frames.aclose()
         if not stay:
-            picture.set_subscribed(False)
-            await self._until(lambda: picture.track is None)
+            _send(picture, False)
         return shown
 
     async def _until(self, true: Callable[[], bool]) -> None:
@@ -166,6 +170,14 @@ class LiveKitRoom:
             if true():
                 return
             await self._news.wait()
+
+
+def _send(picture: rtc.RemoteTrackPublication, sent: bool) -> None:
+    """Have the server send a subscribed picture, or not: of this the library's Python part knows nothing yet."""
+    asked = FfiRequest()
+    asked.enable_remote_track_publication.track_publication_handle = picture._ffi_handle.handle
+    asked.enable_remote_track_publication.enabled = sent
+    FfiClient.instance.request(asked)
 
 
 def _picture(frame: Any) -> VideoFrame:

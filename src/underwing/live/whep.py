@@ -1,8 +1,9 @@
 """A stream by WHEP: WebRTC with one HTTP request to begin it (`whep+https://host/path`).
 
 Source: draft-ietf-wish-whep: the offer is posted as `application/sdp`, 201 brings the answer and the session's address,
-which is deleted at the end. Where a server asks for a token, it is `WHEP_TOKEN`. Every frame is decoded by the
-library; only those that are asked for are kept.
+which is deleted at the end. Where a server asks for a token, it is `WHEP_TOKEN`. The library decodes every frame that
+comes, and WHEP has no word for "send nothing for a while": so while all is calm a session lasts for one look, and between
+looks there is none.
 """
 
 import asyncio
@@ -37,7 +38,8 @@ class WhepSession:
     """One session of one endpoint."""
 
     def __init__(self, endpoint: str, limits: Limits, token: str = "") -> None:
-        self._endpoint, self._limits = endpoint, limits
+        self._endpoint = endpoint
+        self._client = httpx2.AsyncClient(timeout=limits.open, trust_env=False)
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
         self._session = ""
         self._peer: Any = None
@@ -46,64 +48,83 @@ class WhepSession:
         self._lost: asyncio.Event = asyncio.Event()
 
     async def enter(self) -> None:
-        """Offer to receive one picture, and wait for its first frame."""
-        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self._peer.on("track", self._begin)
-        self._peer.on("connectionstatechange", self._changed)
-        self._peer.addTransceiver("video", direction="recvonly")
-        await self._peer.setLocalDescription(await self._peer.createOffer())
-        answer = await self._ask("POST", self._endpoint, self._peer.localDescription.sdp)
-        self._session = urljoin(self._endpoint, answer.headers.get("location", ""))
-        try:
-            await self._peer.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
-        except ValueError as error:
-            raise SourceLost(f"its answer cannot be read: {error}") from None
-        await self.look(True)
+        """Begin a session, and wait for its first frame."""
+        await self._begin()
+        await self._frame()
 
     async def look(self, stay: bool) -> list[Shown]:
-        """The next frame that comes."""
+        """The next frame that comes, in a new session where there is none."""
+        if self._peer is None:
+            await self._begin()
+        shown = await self._frame()
+        if not stay:
+            await self._end()
+        return [shown]
+
+    async def rest(self) -> NoReturn:
+        """Wait until the session has ended, or, where there is none, for as long as one likes."""
+        await self._lost.wait()
+        raise SourceLost("the session was closed, or the connection broke off")
+
+    async def leave(self) -> None:
+        """End the session, and what asked for it."""
+        await self._end()
+        await self._client.aclose()
+
+    async def _end(self) -> None:
+        peer, session, reader = self._peer, self._session, self._reader
+        self._peer, self._session, self._reader = None, "", None
+        self._lost = asyncio.Event()
+        if session:
+            with suppress(SourceLost):
+                await self._ask("DELETE", session)
+        if peer is not None:
+            await peer.close()
+        if reader is not None:
+            reader.cancel()
+
+    async def _begin(self) -> None:
+        """Offer to receive one picture."""
+        self._peer = peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        peer.on("track", self._receive)
+        peer.on("connectionstatechange", partial(self._changed, peer, self._lost))
+        peer.addTransceiver("video", direction="recvonly")
+        await peer.setLocalDescription(await peer.createOffer())
+        answer = await self._ask("POST", self._endpoint, peer.localDescription.sdp)
+        self._session = urljoin(self._endpoint, answer.headers.get("location", ""))
+        try:
+            await peer.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+        except ValueError as error:
+            raise SourceLost(f"its answer cannot be read: {error}") from None
+
+    async def _frame(self) -> Shown:
         coming: asyncio.Future[Shown] = asyncio.get_running_loop().create_future()
         self._next = coming
         lost = asyncio.create_task(self._lost.wait())
         await asyncio.wait((coming, lost), return_when=asyncio.FIRST_COMPLETED)
         lost.cancel()
-        return [await coming] if coming.done() else await self.rest()
+        return await coming if coming.done() else await self.rest()
 
-    async def rest(self) -> NoReturn:
-        """Wait until the session has ended."""
-        await self._lost.wait()
-        raise SourceLost("the session was closed, or the connection broke off")
+    def _receive(self, track: Any) -> None:
+        self._reader = asyncio.ensure_future(self._read(track, self._lost))
 
-    async def leave(self) -> None:
-        """End the session."""
-        if self._session:
-            with suppress(SourceLost):
-                await self._ask("DELETE", self._session)
-        if self._peer is not None:
-            await self._peer.close()
-        if self._reader is not None:
-            self._reader.cancel()
-
-    def _begin(self, track: Any) -> None:
-        self._reader = asyncio.ensure_future(self._read(track))
-
-    async def _read(self, track: Any) -> None:
+    async def _read(self, track: Any, lost: asyncio.Event) -> None:
         with suppress(MediaStreamError):
             while True:
                 frame: VideoFrame = await track.recv()
                 if self._next is not None and not self._next.done():
                     self._next.set_result(Shown(frame, now()))
-        self._lost.set()
+        lost.set()
 
-    def _changed(self) -> None:
-        if self._peer.connectionState in ("failed", "closed", "disconnected"):
-            self._lost.set()
+    @staticmethod
+    def _changed(peer: Any, lost: asyncio.Event) -> None:
+        if peer.connectionState in ("failed", "closed", "disconnected"):
+            lost.set()
 
     async def _ask(self, method: str, url: str, sdp: str = "") -> httpx2.Response:
         headers = self._headers | ({"content-type": _SDP, "accept": _SDP} if sdp else {})
         try:
-            async with httpx2.AsyncClient(timeout=self._limits.open, trust_env=False) as client:
-                answer = await client.request(method, url, content=sdp or None, headers=headers)
+            answer = await self._client.request(method, url, content=sdp or None, headers=headers)
         except httpx2.HTTPError as error:
             raise SourceLost(f"did not answer: {error or type(error).__name__}") from None
         if sdp and answer.status_code != 201:

@@ -7,8 +7,9 @@ they are turned the way they are shown.
 Three profiles, versioned because they are part of what a hash says:
 
 - `vpdq-1s`: a frame each second, or a keyframe up to half a second off it.
-- `dense-1`: a frame each quarter of a second, for videos that are put into a bank: a second look at one never falls far
-  from a frame that is known, wherever its seconds begin, even where the picture moves fast.
+- `dense-2`: a frame each quarter of a second, and more where the picture sweeps (`sweeps.py`), for videos that are put into
+  a bank: a second look at one never falls far from a frame that is known, wherever its seconds begin. (`dense-1` had the
+  quarters only.)
 - `keyframes-1`: keyframes only, at least a second apart: a quick look that a known clip rarely escapes, as encoders put
   keyframes at cuts. A video whose keyframes lie more than 12 s apart is looked at as in `vpdq-1s`, and says so.
 
@@ -34,20 +35,20 @@ from numpy.typing import NDArray
 from underwing.media.pdq import pdq
 from underwing.media.sampling import luma_of
 from underwing.media.sniff import sniff
+from underwing.media.sweeps import steps
 from underwing.media.video_frames import STEP, StarvedError, Track, UnreadableVideo, VideoLimits, opened
 from underwing.media.windows import Windows, length_of, shortened, united
-from underwing.model.media import PDQ_QUALITY, Frame, MediaHashes
+from underwing.model.media import PDQ_QUALITY, Frame, MediaHashes, Pdq
 
 EVERY_SECOND: Final = "vpdq-1s"
 KEYFRAMES: Final = "keyframes-1"
-DENSE: Final = "dense-1"
+DENSE: Final = "dense-2"
 CONFIRMED: Final = "keyframes-1+vpdq-1s"
 """Of what is joined of a look at the keyframes and a closer one."""
-VideoProfile = Literal["vpdq-1s", "keyframes-1", "dense-1"]
+VideoProfile = Literal["vpdq-1s", "keyframes-1", "dense-2"]
 
 FARTHEST_KEYFRAMES = 12.0
 """Seconds between keyframes that the quick look bears. Encoders' usual bound is 250 frames: 10.4 s at 24 frames a second."""
-_DENSE_STEP = 0.25
 _HOLE = 3.0
 """Seconds without a frame, where packets did not decode, that make a video unchecked."""
 _SHORT = 0.05
@@ -88,7 +89,7 @@ def look_video(
     if windows:
         return _at(file, hashes, limits, windows, long_video)
     if profile == DENSE:
-        return _look(file, hashes, limits, step=_DENSE_STEP, sparing=False)
+        return _look(file, hashes, limits, dense=True)
     if profile == EVERY_SECOND:
         try:
             return _each_second(file, hashes, limits, long_video, seen)
@@ -131,7 +132,7 @@ def _look(
     limits: VideoLimits,
     *,
     quick: bool = False,
-    step: float = STEP,
+    dense: bool = False,
     sparing: bool = True,
     long_video: float = math.inf,
     seen: Seen | None = None,
@@ -144,8 +145,11 @@ def _look(
             if (track.declared or 0.0) > long_video:
                 raise _LongError
             hashes = replace(hashes, width=track.width, height=track.height)
-            shown = track.keyframes() if quick else track.sampled(step=step, sparing=sparing)
-            _gather(shown, frames, limits, long_video, seen)
+            if dense:
+                _gather_dense(track, frames, limits)
+            else:
+                shown = track.keyframes() if quick else track.sampled(sparing=sparing)
+                _gather(shown, frames, limits, long_video, seen)
             error = _missing(track, frames, quick=quick)
             hashes = replace(hashes, duration=track.end)
     except UnreadableVideo as unreadable:
@@ -186,13 +190,29 @@ def _gather(
     for at, frame in shown:
         if at > long_video:
             raise _LongError
-        if len(frames) == limits.frames:
-            raise UnreadableVideo(
-                f"longer than {limits.frames} frames looked at; not checked after {at:.1f} s"
-            )
-        frames.append(Frame(at=at, pdq=pdq(luma_of_frame(frame))))
+        _still_allowed(len(frames), limits, at)
+        frames.append(Frame(at=at, pdq=_hashed(frame)))
         if seen is not None:
             seen(at, frame)
+
+
+def _gather_dense(track: Track, frames: list[Frame], limits: VideoLimits) -> None:
+    for number, step in enumerate(steps(track.every(), _hashed, _size)):
+        _still_allowed(number, limits, step[-1].at)
+        frames += step
+
+
+def _still_allowed(looked_at: int, limits: VideoLimits, at: float) -> None:
+    if looked_at == limits.frames:
+        raise UnreadableVideo(f"longer than {limits.frames} frames looked at; not checked after {at:.1f} s")
+
+
+def _hashed(frame: VideoFrame) -> Pdq:
+    return pdq(luma_of_frame(frame))
+
+
+def _size(frame: VideoFrame) -> int:
+    return sum(plane.buffer_size for plane in frame.planes)
 
 
 def _missing(track: Track, frames: list[Frame], *, quick: bool) -> str | None:

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import av
@@ -37,7 +38,7 @@ DECODERS = (
 )
 """FFmpeg's names of the decoders that are used."""
 STEP = 1.0
-"""Seconds from one wanted frame to the next, unless another step is asked for."""
+"""Seconds from one wanted frame to the next."""
 SLACK = 0.5
 """A keyframe that lies this part of a step off the wanted time is taken instead: what lies before it need not be decoded,
 and encoders put keyframes at cuts, so that a scene is sampled at the same seconds wherever it was pasted in."""
@@ -50,7 +51,8 @@ _STARVED = 24
 
 
 class VideoLimits(Struct, frozen=True, kw_only=True):
-    """What looking at one video may cost: frames hashed, pixels of a frame, CPU seconds of the thread.
+    """What looking at one video may cost: frames hashed, pixels of a frame, CPU seconds of the thread. Frames that
+    are banked beyond the quarters of a second are not counted: `sweeps` bounds them.
 
     The pixels bound the memory: about 30 bytes a pixel, 40 of a video with 10 bits. The usual bound lets 4K through, of
     which a process took 362 MiB, with 10 bits 458 MiB (H.264, four reference frames).
@@ -148,10 +150,16 @@ class Track:
                 last = at
                 yield max(0.0, self._seconds(frames[0].pts)), frames[0]
 
+    def every(self) -> Iterator[tuple[float, VideoFrame]]:
+        """Each frame, with its second; those that do not decode are counted."""
+        for packet in chain(self._packets(), (None,)):
+            for at, frame in self._shown(packet):
+                yield max(0.0, at), frame
+
     def sampled(
-        self, *, step: float = STEP, sparing: bool = True, window: tuple[float, float] | None = None
+        self, *, sparing: bool = True, window: tuple[float, float] | None = None
     ) -> Iterator[tuple[float, VideoFrame]]:
-        """A frame each `step` seconds, with its second: a keyframe near a wanted second, or the first from there on.
+        """A frame each `STEP` seconds, with its second: a keyframe near a wanted second, or the first from there on.
 
         The wanted seconds are multiples of the step from the first frame, or from the last keyframe that was taken off them;
         never from the last frame, which may come late. Where no frame comes for longer, the one that is shown until then is
@@ -160,8 +168,8 @@ class Track:
         """
         sparing = sparing and self._rate >= _SPARING_RATE
         self._decoder.skip_frame = "NONREF" if sparing else "DEFAULT"
-        slack = step * SLACK
-        grid = _Grid(step, self._frame_ticks * self._tick)
+        slack = STEP * SLACK
+        grid = _Grid(self._frame_ticks * self._tick)
         if window is not None:
             self._seek(window[0])
             grid.begin(window[0])
@@ -171,7 +179,7 @@ class Track:
         held: tuple[float, VideoFrame] | None = None  # what is shown before the wanted second
         for packet in self._packets():
             at = self._seconds(packet.pts)
-            if window is not None and at > window[1] + step:
+            if window is not None and at > window[1] + STEP:
                 return
             if packet.is_keyframe and due is None and at < grid.wanted + slack:
                 waiting.clear()
@@ -201,7 +209,7 @@ class Track:
 
     def _due(self, waiting: "_Waiting", grid: "_Grid", at: float) -> float | None:
         """The second of the next wanted frame, once the packets that were read up to `at` show that it is needed."""
-        slack = grid.step * SLACK
+        slack = STEP * SLACK
         first = waiting.packets[0]
         begins = self._seconds(first.pts)
         if first.is_keyframe and grid.last + slack <= begins < grid.wanted + slack:
@@ -226,7 +234,7 @@ class Track:
                     yield max(0.0, shown), frame
                 elif shown > grid.last:
                     held = (shown, frame)
-        if self.end > due + grid.step * SLACK:
+        if self.end > due + STEP * SLACK:
             if sparing:
                 raise StarvedError
             if held is not None:
@@ -308,19 +316,19 @@ class Track:
 
 
 class _Grid:
-    """The seconds at which frames are wanted: each `step` from where the grid begins.
+    """The seconds at which frames are wanted: each `STEP` from where the grid begins.
 
     `wanted` is the next of them and `last` the second of the frame taken last; `between` is the time from frame to frame.
     """
 
-    def __init__(self, step: float, between: float) -> None:
-        self.step, self._between = step, between
+    def __init__(self, between: float) -> None:
+        self._between = between
         self.begin(0.0)
 
     def begin(self, second: float) -> None:
         """Begin anew at a second."""
         self._origin = self.wanted = second
-        self.last = second - self.step
+        self.last = second - STEP
 
     def take(self, shown: float, due: float) -> None:
         """A frame was taken for the second `due`. A keyframe off the grid by a frame or more moves the grid."""
@@ -329,8 +337,8 @@ class _Grid:
             self._origin = due
         else:
             passed = max(passed, self.wanted)
-        steps = math.floor((passed - self._origin) / self.step + 1e-6) + 1
-        self.last, self.wanted = shown, self._origin + steps * self.step
+        steps = math.floor((passed - self._origin) / STEP + 1e-6) + 1
+        self.last, self.wanted = shown, self._origin + steps * STEP
 
 
 class _Waiting:

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from msgspec import Struct
+
 from underwing.casebook.cases import Casebook, Email, Mail, Marks, Pager, Taken, Webhook
 from underwing.casebook.cases.book import CAUGHT_UP
 from underwing.casebook.cases.paging import Channel
@@ -37,6 +39,15 @@ SWEEP_SECONDS = 3_600.0
 _MAIL = {"smtp": ("starttls", 587), "smtps": ("tls", 465), "smtp+plain": ("none", 25)}
 
 
+class Prepared(Struct, frozen=True):
+    """What some answered events bring to the casebook: messages with the country their window goes by, what asks for a case,
+    and the places of that among the events."""
+
+    kept: list[tuple[Message, str]]
+    taken: list[Taken]
+    places: list[int]
+
+
 class Casework:
     """The casebook and its vault, in one database, beside a runner. `record` is for the thread that owns the runner."""
 
@@ -46,25 +57,39 @@ class Casework:
         self._rounds = Rounds(book, home, senders)
 
     def record(self, answered: Sequence[tuple[Event, bytes, bool]]) -> list[int]:
-        """Keep context and take in what asks for a case; the places of those that could not be written.
+        """`write` what `prepare` made of it."""
+        return self.write(self.prepare(answered))
 
-        Each is an event, its decision, and whether that had been given before (such a message waits already)."""
+    def prepare(self, answered: Sequence[tuple[Event, bytes, bool]]) -> "Prepared":
+        """What is kept as context and what asks for a case, with what the engine's state says of it.
+
+        For the thread that owns the runner. Each is an event, its decision, and whether that had been given before (such a
+        message waits already)."""
+        places = [n for n, (event, body, _) in enumerate(answered) if self.book.wants(event, body)]
         new = (event for event, _, again in answered if not again)
         said = (as_message(event) if type(event) is StreamText else event for event in new)
-        self._keep([event for event in said if type(event) is Message])
-        wanted = [n for n, (event, body, _) in enumerate(answered) if self.book.wants(event, body)]
-        if not wanted:
-            return []
+        messages = (event for event in said if type(event) is Message)
         try:
-            self.book.take_in_all(
-                [
-                    Taken(event=answered[n][0], decision=answered[n][1], marks=self._marks(answered[n][0]))
-                    for n in wanted
-                ]
-            )
+            kept = [] if self.book.context is None else [(event, self._country(event)) for event in messages]
+            taken = [
+                Taken(event=answered[n][0], decision=answered[n][1], marks=self._marks(answered[n][0]))
+                for n in places
+            ]
+        except sqlite3.Error as error:
+            note("casebook_fault", logging.ERROR, error, events=len(places))
+            return Prepared([], [], places)
+        return Prepared(kept, taken, places)
+
+    def write(self, prepared: "Prepared") -> list[int]:
+        """Keep context and take in what asks for a case, in any thread; the places of those that could not be written."""
+        self._keep(prepared.kept)
+        if not prepared.taken:
+            return prepared.places
+        try:
+            self.book.take_in_all(prepared.taken)
         except (CasebookError, OSError, sqlite3.Error) as error:
-            note("casebook_fault", logging.ERROR, error, events=len(wanted))
-            return wanted
+            note("casebook_fault", logging.ERROR, error, events=len(prepared.taken))
+            return prepared.places
         return []
 
     def close(self) -> None:
@@ -74,14 +99,14 @@ class Casework:
         if self.book.context is not None:
             self.book.context.close()
 
-    def _keep(self, messages: list[Message]) -> None:
+    def _keep(self, messages: Sequence[tuple[Message, str]]) -> None:
         """Context is a help, not a record: when it cannot be kept, that costs no answer."""
-        if self.book.context is None or not messages:
+        if not messages:
             return
         try:
             limit = self._runner.engine.policy.context
             most = WIDEST if limit is None else Window(count=limit.count, hours=limit.hours)
-            self.book.keep([(event, self._country(event)) for event in messages], most)
+            self.book.keep(messages, most)
         except (sqlite3.Error, OSError, CasebookError) as error:
             note("context_fault", logging.ERROR, error, messages=len(messages))
 

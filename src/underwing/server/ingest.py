@@ -1,9 +1,10 @@
-"""The one thread that talks to the engine: group commit, big bodies in slices, reads in between.
+"""The one thread that talks to the engine: group commit, bodies in parts, single events first.
 
 Single events that arrive while a transaction runs are folded together in the next one, so that a thousand a
-second share a few hundred commits; conversations take turns, so that a flood in one delays no other. A big body is
-cut into slices, short ones while single events are about, and one slice goes between two groups of single
-events: neither starves the other. Whatever is answered has been committed.
+second share a few hundred commits; conversations take turns, so that a flood in one delays no other. Of big bodies
+a few lines are decided on at a time, and a single event that arrives in between joins their transaction, which ends
+with it: it waits for a few lines, not for a body, and no commit more. While single events are about, what follows the
+commit of a body's lines is done beside (`afterwards`). Whatever is answered has been committed.
 """
 
 import asyncio
@@ -13,12 +14,13 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 from underwing.engine import Runner, StoreError
-from underwing.engine.runner import Answer
 from underwing.model import Event
+from underwing.server.afterwards import INTERNAL, STORE, Afterwards, Follow, Outcome
 from underwing.server.casework import Casework
 from underwing.server.fair import Turns
 from underwing.server.http import Refusal
@@ -27,22 +29,23 @@ from underwing.server.logs import note
 from underwing.server.metrics import Metrics
 
 R = TypeVar("R")
-GROUP = 1_000
-"""At most this many single events in a transaction."""
-SLICE, SHORT_SLICE, LEAST = 2_000, 100, 10
-"""Lines of a big body in a transaction, without and with single events about; and the fewest."""
+GROUP, LEAST = 1_000, 10
+"""At most this many single events in a transaction, and at least."""
 SHORT_SECONDS = 0.003
-"""While single events are about, so much work goes into a transaction, as far as that can be told from those before:
-nobody waits longer for what others said."""
+"""So much work of single events goes into a transaction, as far as that can be told from those before: nobody waits longer
+for what others said."""
+SLICE, SHORT_SLICE = 2_000, 100
+"""Lines of bodies in a transaction, without and with single events about."""
+STEP, SHORT_STEP = 200, 5
+"""Lines decided on before it is looked whether a single event has come, without and with such about."""
 APART_SECONDS = 0.0025
 """Groups of single events are committed at least this far apart: alone an event goes at once, in a rush a few
 share what a commit costs."""
 _ABOUT_SECONDS = 0.25
+_ROOM_SECONDS = 0.001
+"""After so long it is looked again whether there is room for what follows."""
 _MOST_FAULTS = 32
 
-INTERNAL = Problem(500, "internal", "this event could not be decided on; it is safe to send it again")
-STORE = Problem(503, "store_unavailable", "the store cannot be written; it is safe to send the event again")
-Outcome = Answer | Problem
 Line = tuple[int, bytes]
 
 
@@ -54,11 +57,12 @@ class _Single:
 
 
 class _Bulk:
-    __slots__ = ("done", "future", "lines", "outcomes")
+    __slots__ = ("future", "lines", "outcomes", "read")
 
     def __init__(self, lines: Sequence[Line], future: "asyncio.Future[list[Outcome]]") -> None:
         self.lines, self.future = lines, future
-        self.done = 0
+        self.read = 0
+        """Lines of it that were taken into transactions."""
         self.outcomes: list[Outcome] = []
 
 
@@ -67,6 +71,37 @@ class _Call:
 
     def __init__(self, function: Callable[[], Any], future: "asyncio.Future[Any]") -> None:
         self.function, self.future = function, future
+
+
+class _Round:
+    """What goes into one transaction: single events and lines of bodies, in the order in which they are decided on."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.singles: list[tuple[int, _Single]] = []
+        """With the place of each among the events."""
+        self.lines: list[tuple[_Bulk, list[Problem | int]]] = []
+        """Parts of bodies: of each line what is wrong with it, or its place among the events."""
+
+    def take_singles(self, group: list[_Single]) -> list[Event]:
+        """Add single events; returns them."""
+        begin = len(self.events)
+        self.singles += [(begin + n, job) for n, job in enumerate(group)]
+        return self._add([job.event for job in group])
+
+    def take_lines(self, job: _Bulk, most: int, max_ahead: float) -> list[Event]:
+        """Add so many of a body's next lines; returns the events in them."""
+        part = job.lines[job.read : job.read + most]
+        job.read += len(part)
+        now = time.time()
+        read = [take(data, now, max_ahead) for _, data in part]
+        place = iter(range(len(self.events), len(self.events) + len(read)))
+        self.lines.append((job, [one if isinstance(one, Problem) else next(place) for one in read]))
+        return self._add([one for one in read if not isinstance(one, Problem)])
+
+    def _add(self, events: list[Event]) -> list[Event]:
+        self.events += events
+        return events
 
 
 class Ingest:
@@ -81,23 +116,29 @@ class Ingest:
         max_ahead: float,
         casework: Casework | None = None,
     ) -> None:
-        self.runner, self._metrics, self._casework = runner, metrics, casework
+        self.runner, self._metrics = runner, metrics
         self._max_waiting, self._max_ahead = max_waiting, max_ahead
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[_Single | _Bulk | _Call | None] = queue.SimpleQueue()
         self._waiting = self._singles_waiting = 0
         metrics.waiting.set_function(lambda: self._waiting)
+        self._afterwards = Afterwards(casework, metrics)
         self._singles: Turns[_Single] = Turns()
-        self._costs = {GROUP: 0.0001, SHORT_SLICE: 0.0001}
-        """Seconds of the processor that a single event, and a line of a body, took of late."""
         self._bulks: deque[_Bulk] = deque()
-        self._closed = False
+        self._calls: deque[_Call] = deque()
+        self._cost = 0.0001
+        """Seconds of the processor that a single event took of late."""
+        self._closed = self._ending = False
         self._last_single = 0.0
-        self.follow: Callable[[Sequence[tuple[Event, bytes, bool]]], None] = lambda _: None
-        """Told, in the thread, of each event that was decided on, its decision, and whether that had been given before."""
+        self._lines_next = False
         self.store_ok = True
         self._thread = threading.Thread(target=self._run, name="underwing-ingest", daemon=True)
         self._thread.start()
+
+    def follow(self, told: Follow) -> None:
+        """Have somebody told, in our threads and one call at a time, of each event that was decided on, its decision, and
+        whether that had been given before."""
+        self._afterwards.follow = told
 
     # -- for the event loop -----------------------------------------------------------------------------
 
@@ -141,6 +182,7 @@ class Ingest:
             self._closed = True
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
+            await asyncio.to_thread(self._afterwards.close)
 
     async def _put(self, job: "_Single | _Bulk | _Call", future: "asyncio.Future[R]", size: int) -> R:
         if not self.alive:
@@ -155,43 +197,45 @@ class Ingest:
     # -- in the thread ----------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        ending = False
-        while not (ending and self._queue.empty() and not self._singles and not self._bulks):
-            ending = self._collect(ending) or ending
+        while not (self._ending and self._queue.empty() and not self._singles and not self._bulks):
+            self._collect(wait=not (self._ending or self._singles or self._ready()))
+            while self._calls:
+                self._perform(self._calls.popleft())
             pause = self._last_single + APART_SECONDS - time.monotonic()
-            if self._singles and not self._bulks and not ending and pause > 0:
+            if self._singles and not self._bulks and not self._ending and pause > 0:
                 time.sleep(pause)
-                continue
-            if self._singles:
-                self._last_single = time.monotonic()
-                group = self._singles.take(self._short(GROUP))
-                outcomes = self._decide([job.event for job in group], GROUP)
-                self._answer([(job.future, outcome) for job, outcome in zip(group, outcomes, strict=True)])
-            if self._bulks:
-                job = self._bulks.popleft()
+            elif self._singles or self._ready():
+                taken = _Round()
                 try:
-                    self._slice(job)
+                    self._decide(taken)
                 except Exception as error:  # a mistake of ours: the thread must outlive it
                     note("ingest_fault", logging.ERROR, error)
-                    self._answer([(job.future, [INTERNAL] * len(job.lines))])
+                    self._give_up(taken)
 
-    def _collect(self, ending: bool) -> bool:
-        """Sort what waits; wait for something when nothing does. True when it is time to end."""
-        block = not (ending or self._singles or self._bulks)
+    def _ready(self) -> bool:
+        """Whether there are lines of bodies to be decided on, and room for what follows."""
+        return bool(self._bulks) and self._afterwards.room
+
+    def _about(self) -> bool:
+        """Whether single events have come of late."""
+        return time.monotonic() - self._last_single < _ABOUT_SECONDS
+
+    def _collect(self, wait: bool) -> None:
+        """Sort what waits; wait for something when nothing does. Calls are for between two transactions."""
         while True:
             try:
-                job = self._queue.get(block)
+                job = self._queue.get(wait, _ROOM_SECONDS if self._bulks else None)
             except queue.Empty:
-                return False
-            block = False
+                return
+            wait = False
             if job is None:
-                return True
-            if type(job) is _Single:
+                self._ending = True
+            elif type(job) is _Single:
                 self._singles.put(getattr(job.event, "conversation", ""), job)
             elif type(job) is _Bulk:
                 self._bulks.append(job)
             elif isinstance(job, _Call):
-                self._perform(job)
+                self._calls.append(job)
 
     def _perform(self, job: _Call) -> None:
         try:
@@ -201,71 +245,85 @@ class Ingest:
         else:
             self._answer([(job.future, result)])
 
-    def _short(self, most: int) -> int:
-        """How many events take `SHORT_SECONDS`, at most so many."""
-        return max(LEAST, min(most, int(SHORT_SECONDS / self._costs[most])))
+    def _draw(self, taken: _Round) -> Iterator[list[Event]]:
+        """What a transaction decides on, part by part: single events that wait; or lines of bodies in turn until there are
+        enough, or single events have come: with those it ends. While both wait, they take turns to begin."""
+        if self._singles and not (self._lines_next and self._ready()):
+            self._lines_next = True
+            yield self._next_singles(taken)
+            return
+        self._lines_next = False
+        room, step = (SHORT_SLICE, SHORT_STEP) if self._about() else (SLICE, STEP)
+        while room > 0 and self._ready():
+            job = self._bulks.popleft()
+            part = taken.take_lines(job, step, self._max_ahead)
+            if job.read < len(job.lines):
+                self._bulks.append(job)
+            room -= step
+            yield part
+            self._collect(wait=False)
+            if self._singles:
+                yield self._next_singles(taken)
+                return
 
-    def _slice(self, job: _Bulk) -> None:
-        about = time.monotonic() - self._last_single < _ABOUT_SECONDS
-        part = job.lines[job.done : job.done + (self._short(SHORT_SLICE) if about else SLICE)]
-        now = time.time()
-        taken = [take(data, now, self._max_ahead) for _, data in part]
-        decided = iter(
-            self._decide([event for event in taken if not isinstance(event, Problem)], SHORT_SLICE)
-        )
-        job.outcomes += [event if isinstance(event, Problem) else next(decided) for event in taken]
-        job.done += len(part)
-        if job.done < len(job.lines):
-            self._bulks.append(job)
-        else:
-            self._answer([(job.future, job.outcomes)])
+    def _next_singles(self, taken: _Round) -> list[Event]:
+        self._last_single = time.monotonic()
+        most = max(LEAST, min(GROUP, int(SHORT_SECONDS / self._cost)))
+        return taken.take_singles(self._singles.take(most))
 
-    def _tell(self, events: list[Event], outcomes: list[Outcome]) -> None:
-        """Tell who follows what was decided; a decision is answered whatever becomes of that."""
-        try:
-            pairs = zip(events, outcomes, strict=True)
-            self.follow(
-                [(event, made.body, made.repeated) for event, made in pairs if isinstance(made, Answer)]
-            )
-        except Exception as error:
-            self._metrics.faults.labels("streams").inc()
-            note("streams_fault", logging.ERROR, error)
-
-    def _decide(self, events: list[Event], most: int) -> list[Outcome]:
-        if not events:
-            return []
+    def _decide(self, taken: _Round) -> None:
         faults: list[BaseException] = []
         began = time.thread_time()
-        outcomes = self._attempt(events, faults)
-        self._costs[most] += 0.1 * ((time.thread_time() - began) / len(events) - self._costs[most])
-        if self._casework is not None:
-            outcomes = self._record(self._casework, events, outcomes)
-        self._tell(events, outcomes)
+        parts = self._draw(taken)
+        # The first is drawn here: were the store not even to begin, somebody must be told.
+        outcomes = self._attempt(taken.events, faults, chain((next(parts),), parts))
+        if taken.singles and not taken.lines:
+            self._cost += 0.1 * ((time.thread_time() - began) / len(taken.events) - self._cost)
         for error in faults[:1]:
-            note("engine_fault", logging.ERROR, error, faults=len(faults), events=len(events))
-        try:
-            good = [(e, o) for e, o in zip(events, outcomes, strict=True) if isinstance(o, Answer)]
-            if good:
-                self._metrics.count([e for e, _ in good], [o for _, o in good])
-        except Exception as error:  # counting must never cost an answer
-            note("metrics_fault", logging.ERROR, error)
-        return outcomes
+            note("engine_fault", logging.ERROR, error, faults=len(faults), events=len(taken.events))
+        self._finish_singles(taken, outcomes)
+        self._finish_lines(taken, outcomes)
 
-    def _record(self, casework: Casework, events: list[Event], outcomes: list[Outcome]) -> list[Outcome]:
-        """Bring what was decided to the casebook; what could not be written there is not answered."""
-        answered = [(n, o) for n, o in enumerate(outcomes) if isinstance(o, Answer)]
-        lost = casework.record([(events[n], answer.body, answer.repeated) for n, answer in answered])
-        if lost:
-            self._metrics.faults.labels("casebook").inc(len(lost))
-            outcomes = list(outcomes)
-            for index in lost:
-                outcomes[answered[index][0]] = STORE
-        return outcomes
+    def _give_up(self, taken: _Round) -> None:
+        self._answer([(job.future, INTERNAL) for _, job in taken.singles])
+        failed = {id(job): job for job, _ in taken.lines}
+        self._bulks = deque(job for job in self._bulks if id(job) not in failed)
+        self._answer([(job.future, [INTERNAL] * len(job.lines)) for job in failed.values()])
 
-    def _attempt(self, events: list[Event], faults: list[BaseException]) -> list[Outcome]:
-        """Decide on all, or, where that fails, on each half: one bad event does not spoil the others."""
+    def _finish_singles(self, taken: _Round, outcomes: list[Outcome]) -> None:
+        if not taken.singles:
+            return
+        places, jobs = zip(*taken.singles, strict=True)
+        lot = self._afterwards.prepare([job.event for job in jobs], [outcomes[place] for place in places])
+        done = self._afterwards.finish(lot)
+        self._answer([(job.future, outcome) for job, outcome in zip(jobs, done, strict=True)])
+
+    def _finish_lines(self, taken: _Round, outcomes: list[Outcome]) -> None:
+        if not taken.lines:
+            return
+        places = [place for _, lines in taken.lines for place in lines if isinstance(place, int)]
+        lot = self._afterwards.prepare(
+            [taken.events[place] for place in places], [outcomes[place] for place in places]
+        )
+        if self._about() or not self._afterwards.idle:
+            self._afterwards.later(lot, lambda done: self._answer_lines(taken.lines, iter(done)))
+        else:  # two threads would only take turns
+            self._answer_lines(taken.lines, iter(self._afterwards.finish(lot)))
+
+    def _answer_lines(self, parts: list[tuple[_Bulk, list[Problem | int]]], done: Iterator[Outcome]) -> None:
+        """Give bodies the outcomes of their lines, and answer those that have all."""
+        for job, lines in parts:
+            job.outcomes += [next(done) if isinstance(line, int) else line for line in lines]
+            if len(job.outcomes) == len(job.lines):
+                self._answer([(job.future, job.outcomes)])
+
+    def _attempt(
+        self, events: list[Event], faults: list[BaseException], parts: Iterable[list[Event]] = ()
+    ) -> list[Outcome]:
+        """Decide on all, or, where that fails, on each half: one bad event does not spoil the others. With `parts`, the
+        events are those drawn so far."""
         try:
-            answers: list[Outcome] = list(self.runner.process(events))
+            answers: list[Outcome] = list(self.runner.process_parts(parts or (events,)))
             self.store_ok = True
             return answers
         except (sqlite3.Error, StoreError, OSError) as error:

@@ -167,7 +167,7 @@ def _versions(runner: Runner) -> dict[str, str]:
 def serve(settings: Settings) -> int:
     """Run the service until SIGTERM or Ctrl-C; the exit code. For the main thread."""
     set_up(settings.log_level)
-    sys.setswitchinterval(0.001)  # the event loop waits less for the engine's thread
+    sys.setswitchinterval(0.0002)  # the event loop waits less for the engine's thread
     try:
         service = Service(settings)
         # uvicorn raises its signal once more when it has stopped; by then there is nothing left to end.

@@ -76,7 +76,7 @@ class StreamRoutes:
             clip=partial(keep_clip, desk, caring, settings.media_max), keep=settings.stream_keep, plan=settings.stream_plan,
             guarded=partial(_may_be_child, ingest),
         )  # fmt: skip
-        ingest.follow = made.follow
+        ingest.follow(made.follow)
         self._metrics.watch_streams(made.counts)
         return made
 
