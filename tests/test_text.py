@@ -1,5 +1,8 @@
 """The text room: views, offsets, patterns, scanning, claims."""
 
+from hashlib import blake2b
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -193,6 +196,17 @@ def test_scripts_are_near_and_small_talk_is_not() -> None:
     assert (one ^ two).bit_count() < (one ^ other).bit_count()
     assert not near(one, other)
     assert simhash(canonical("hi there")) == 0
+
+
+@given(
+    st.lists(st.sampled_from(["hey", "you", "\ud800", "grüße", "<num>", "😀", "a"]), min_size=3, max_size=60)
+)
+def test_a_bit_of_a_script_is_that_of_most_of_its_words_and_pairs(words: list[str]) -> None:
+    features = [*words, *(f"{a} {b}" for a, b in pairwise(words))]
+    hashes = [blake2b(f.encode("utf-8", "replace"), digest_size=8).digest() for f in features]
+    bits = [f"{int.from_bytes(value):064b}" for value in hashes]
+    wanted = "".join("1" if sum(b[n] == "1" for b in bits) * 2 > len(bits) else "0" for n in range(64))
+    assert f"{simhash(' '.join(words)):064b}" == wanted
 
 
 def test_a_plainly_english_message_has_no_cues_of_other_languages() -> None:

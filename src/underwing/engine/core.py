@@ -153,7 +153,7 @@ class Engine:
         trigger = trigger_level(scan.view)
         at = int(event.at.timestamp())
         key = f"{sender}\x1f{other}"
-        opening = state.pairs.get(key) is None
+        opening = key not in state.pairs
         if not direct:
             note_speaker(state, event, at)
         elif opening:

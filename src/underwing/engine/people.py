@@ -68,5 +68,8 @@ def pairs_of_others(state: State, event: Message, sender: str, other: str, direc
 
 def readings_of_others(state: State, event: Message, sender: str, other: str, direct: bool) -> list[Reading]:
     """How the others' parts of a conversation read, of those who have one."""
+    if direct:
+        pair = state.pairs.get(pair_key(other, sender))
+        return [pair.reading] if pair is not None and pair.reading is not None else []
     found = map(state.pairs.get, pairs_of_others(state, event, sender, other, direct))
     return [pair.reading for pair in found if pair is not None and pair.reading is not None]

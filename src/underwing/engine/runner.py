@@ -6,105 +6,20 @@ answered before gets the same bytes again.
 """
 
 import fcntl
-import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Literal
 
 import msgspec
 
 from underwing.engine.core import Engine
 from underwing.engine.keys import pair_key
 from underwing.engine.store import SCHEMA, Decisions, StoreError, connect
+from underwing.engine.stored import MANY, StoredState
 from underwing.model import Account, BadEvent, Event, Message, decode_event, encode
-from underwing.policy import QuotaState
-from underwing.risk import ActorState, Facts, PairState, RoomState, TargetState
-
-T = TypeVar("T")
-_KINDS: dict[str, type] = {
-    "pairs": PairState,
-    "actors": ActorState,
-    "targets": TargetState,
-    "rooms": RoomState,
-    "accounts": Facts,
-    "quotas": QuotaState,
-}
-_MANY = 500
-"""Keys in one query."""
-_pack = msgspec.msgpack.Encoder().encode
-
-
-class _StoredTable(Generic[T]):
-    """One keyed map: a bounded cache in memory before a SQLite table."""
-
-    def __init__(self, connection: sqlite3.Connection, kind: str, type_: type, capacity: int) -> None:
-        self._select = f"SELECT body FROM state_{kind} WHERE key = ?"
-        self._select_many = f"SELECT key, body FROM state_{kind} WHERE key IN"
-        self._upsert = f"INSERT INTO state_{kind} (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body"  # noqa: E501
-        self._connection, self._capacity = connection, capacity
-        self._decode: Callable[[bytes], T] = msgspec.msgpack.Decoder(type_).decode
-        self._cache: dict[str, T | None] = {}
-        self._dirty: dict[str, T] = {}
-
-    def get(self, key: str) -> T | None:
-        """The value of `key`, or None."""
-        cache = self._cache
-        if key in cache:
-            return cache[key]
-        row = self._connection.execute(self._select, (key,)).fetchone()
-        value: T | None = self._decode(row[0]) if row else None
-        cache[key] = value
-        return value
-
-    def fetch(self, keys: Iterable[str]) -> None:
-        """Read those of `keys` that are not in memory, many at a time: far cheaper than one by one."""
-        cache = self._cache
-        missing = [key for key in dict.fromkeys(keys) if key not in cache]
-        for start in range(0, len(missing), _MANY):
-            part = missing[start : start + _MANY]
-            marks = ",".join("?" * len(part))
-            cache.update(dict.fromkeys(part))
-            for key, body in self._connection.execute(f"{self._select_many} ({marks})", part):
-                cache[key] = self._decode(body)
-
-    def put(self, key: str, value: T) -> None:
-        """Set the value of `key`; written with the running transaction."""
-        self._cache.pop(key, None)
-        self._cache[key] = value
-        self._dirty[key] = value
-
-    def flush(self) -> None:
-        """Write what changed into the running transaction and forget the entries beyond the capacity."""
-        if self._dirty:
-            self._connection.executemany(self._upsert, [(k, _pack(v)) for k, v in self._dirty.items()])
-            self._dirty.clear()
-        surplus = len(self._cache) - self._capacity
-        if surplus > 0:
-            for key in list(islice(self._cache, surplus)):
-                del self._cache[key]
-
-    def forget(self) -> None:
-        """Drop everything in memory (after a transaction that was rolled back)."""
-        self._cache.clear()
-        self._dirty.clear()
-
-
-class StoredState:
-    """The engine's state in SQLite, at most `capacity` entries of each kind in memory."""
-
-    def __init__(self, connection: sqlite3.Connection, capacity: int) -> None:
-        self.pairs: _StoredTable[PairState] = _StoredTable(connection, "pairs", PairState, capacity)
-        self.actors: _StoredTable[ActorState] = _StoredTable(connection, "actors", ActorState, capacity)
-        self.targets: _StoredTable[TargetState] = _StoredTable(connection, "targets", TargetState, capacity)
-        self.rooms: _StoredTable[RoomState] = _StoredTable(connection, "rooms", RoomState, capacity)
-        self.accounts: _StoredTable[Facts] = _StoredTable(connection, "accounts", Facts, capacity)
-        self.quotas: _StoredTable[QuotaState] = _StoredTable(connection, "quotas", QuotaState, 8)
-
-    def all(self) -> tuple[_StoredTable[Any], ...]:
-        """Every table."""
-        return (self.pairs, self.actors, self.targets, self.rooms, self.accounts, self.quotas)
+from underwing.risk import is_minor
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -184,6 +99,8 @@ class Runner:
                 for table in self.state.all():
                     table.flush()
                 db.execute("COMMIT")
+                for table in self.state.all():
+                    table.trim()
             except BaseException:
                 # On a full disk SQLite has rolled back by itself; what is in memory must go either way.
                 if db.in_transaction:
@@ -196,8 +113,8 @@ class Runner:
     def _part(self, events: Sequence[Event], work: "_Work") -> None:
         known = work.known
         asked = [event.id for event in events if type(event) is not Account]
-        for start in range(0, len(asked), _MANY):
-            some = asked[start : start + _MANY]
+        for start in range(0, len(asked), MANY):
+            some = asked[start : start + MANY]
             marks = ",".join("?" * len(some))
             known.update(
                 self._connection.execute(f"SELECT event, body FROM decisions WHERE event IN ({marks})", some)
@@ -222,16 +139,18 @@ class Runner:
             work.answers.append(Answer(body))
 
     def _fetch(self, events: Sequence[Event]) -> None:
-        """Read what messages between two accounts will ask for, in a few queries."""
-        pairs: list[str] = []
-        accounts: list[str] = []
-        for event in events:
-            if type(event) is Message and event.surface == "dm" and len(event.to) == 1:
-                sender, other = event.sender, event.to[0]
-                pairs.append(pair_key(sender, other))
-                accounts += (sender, other)
-        self.state.pairs.fetch(pairs)
-        self.state.accounts.fetch(accounts)
+        """Read what messages between two accounts will ask for, in a few queries: what is known of both, and where one is a
+        child, their pair. Of other pairs little is asked but that they are there."""
+        both = [
+            (event.sender, event.to[0])
+            for event in events
+            if type(event) is Message and event.surface == "dm" and len(event.to) == 1
+        ]
+        accounts = self.state.accounts.fetch(chain.from_iterable(both))
+        children = {account for account, facts in accounts.items() if is_minor(facts)}
+        if children:
+            couples = (pair for pair in both if not children.isdisjoint(pair))
+            self.state.pairs.fetch(pair_key(one, other) for one, other in couples)
 
     def process_lines(self, lines: Sequence[bytes]) -> list[Answer | BadEvent]:
         """Decide on events given as JSON, in order; a line that cannot be taken becomes its error."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar
 
+from underwing.engine.known import KnownKeys
 from underwing.policy import QuotaState
 from underwing.risk import ActorState, Facts, PairState, RoomState, TargetState
 
@@ -10,10 +11,14 @@ T = TypeVar("T")
 
 
 class Table(Protocol[T]):
-    """One keyed map. `get` returns None for what was never put."""
+    """One keyed map. `get` returns None for what was never put; `in` is cheaper where the value is not wanted."""
 
     def get(self, key: str) -> T | None:
         """The value of `key`, or None."""
+        ...
+
+    def __contains__(self, key: str) -> bool:
+        """Whether `key` was put."""
         ...
 
     def put(self, key: str, value: T) -> None:
@@ -60,6 +65,7 @@ class MemoryTable(Generic[T]):
 
     def __init__(self, capacity: int = 1_000_000) -> None:
         self._items: dict[str, T] = {}
+        self._known = KnownKeys(capacity + 1)
         self._capacity = capacity
 
     def get(self, key: str) -> T | None:
@@ -69,10 +75,16 @@ class MemoryTable(Generic[T]):
     def put(self, key: str, value: T) -> None:
         """Set the value of `key`, forgetting the oldest entry beyond the capacity."""
         items = self._items
-        items.pop(key, None)
+        if items.pop(key, None) is None:
+            self._known.add(key)
         items[key] = value
         if len(items) > self._capacity:
-            del items[next(iter(items))]
+            oldest = next(iter(items))
+            del items[oldest]
+            self._known.discard(oldest)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._known
 
     def __len__(self) -> int:
         return len(self._items)

@@ -22,6 +22,8 @@ CREATE INDEX IF NOT EXISTS judged_actor ON judged (actor, number);
 CREATE INDEX IF NOT EXISTS judged_target ON judged (target, number);
 """
 )
+_LOG_PAGES = 8_000
+"""So many pages (32 MiB) are logged before they are written to their places: states that change again are written once."""
 APPLICATION_ID = 0x556E6477
 """Marks the file as Underwing's ("Undw")."""
 
@@ -48,6 +50,7 @@ def connect(path: Path | str, durability: Literal["full", "normal"] = "full") ->
         db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'NORMAL'}")
         db.execute("PRAGMA cache_size = -65536")
         db.execute("PRAGMA mmap_size = 1073741824")
+        db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
     except sqlite3.DatabaseError as error:
         raise StoreError(f"{path} cannot be opened: {error}") from None
     return db

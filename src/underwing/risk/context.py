@@ -38,10 +38,9 @@ UNKNOWN = Facts()
 
 def effective_age(facts: Facts) -> int | None:
     """The age to go by: verified before estimated before declared."""
-    for age in (facts.verified_age, facts.estimated_age, facts.declared_age):
-        if age is not None:
-            return age
-    return None
+    if facts.verified_age is not None:
+        return facts.verified_age
+    return facts.estimated_age if facts.estimated_age is not None else facts.declared_age
 
 
 def is_minor(facts: Facts) -> bool | None:

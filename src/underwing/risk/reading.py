@@ -77,9 +77,14 @@ def fold_reading(
         round(before.own * fade + own, 3),
         round(before.other * fade + other, 3),
         round(before.weight * fade + 1, 3),
-        round(evidence, 3),
-        round(max(peak, evidence), 3),
+        _short(evidence, before.evidence),
+        _short(max(peak, evidence), before.peak),
         max(at, before.at),
         known,
         before.said if what < 0 else (*before.said, what)[-REPEATS:],
     ), evidence - old
+
+
+def _short(value: float, before: float) -> float:
+    """A number of nats to three places. One that stays what it was is so already, and most do."""
+    return before if value == before else round(value, 3)

@@ -7,6 +7,8 @@ bits apart.
 from hashlib import blake2b
 from itertools import pairwise
 
+import numpy as np
+
 NEAR_BITS = 10
 """Two openers at most this many of 64 bits apart count as the same script."""
 
@@ -16,13 +18,10 @@ def simhash(view: str) -> int:
     words = view.split()
     if len(words) < 3:
         return 0
-    counts = [0] * 64
     features = [*words, *(f"{a} {b}" for a, b in pairwise(words))]
-    for feature in features:
-        value = int.from_bytes(blake2b(feature.encode("utf-8", "replace"), digest_size=8).digest())
-        for bit in range(64):
-            counts[bit] += 1 if value >> bit & 1 else -1
-    return sum(1 << bit for bit in range(64) if counts[bit] > 0)
+    hashes = b"".join(blake2b(f.encode("utf-8", "replace"), digest_size=8).digest() for f in features)
+    ones = np.unpackbits(np.frombuffer(hashes, np.uint8).reshape(-1, 8), axis=1).sum(0, np.int64)
+    return int.from_bytes(np.packbits(2 * ones > len(features)).tobytes())
 
 
 def near(one: int, other: int) -> bool:
