@@ -132,12 +132,14 @@ def main() -> None:
             f"LiveKit's SDK: {full:.4f} cores to read every frame (the peer), {alone:.4f} to receive without reading"
         )
         url = server.watched("cost", "sam")
+        watching([url], False, 3)  # everything is loaded
         for many in given.many:
             show("LiveKit, calm", many, watching([url] * many, False, given.seconds), full)
         show("LiveKit, raised", 1, watching([url], True, given.seconds), full)
     port = free_port()
     with elsewhere(serve, port):
         url = f"whep+http://127.0.0.1:{port}/whep/one"
+        watching([url], False, 3)
         show("WHEP, calm", 1, watching([url], False, given.seconds), full)
         show("WHEP, raised", 1, watching([url], True, given.seconds / 2), full)
 
