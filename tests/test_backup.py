@@ -5,7 +5,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +27,7 @@ from underwing.casebook.context import ContextBuffer
 from underwing.casebook.database import Database
 from underwing.casebook.vault import Home
 from underwing.cli.app import app
+from underwing.server.streams.store import StreamStore
 from vault_cases import flipped
 
 PHRASE = "nine quiet herons walk"
@@ -324,17 +325,20 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres:
     monkeypatch.setenv("COLUMNS", "300")
     Office("underwing.casebook.db", tmp_path).fill()
     (tmp_path / "engine.db").rename("underwing.db")
+    with closing(StreamStore(Path("underwing.streams.db"), "full")):
+        pass
     (tmp_path / "phrase").write_text(PHRASE + "\n")
     assert json.loads(run("casebook", "check", "--json"))["rows"]["cases"] == 2
     assert "without the keys" in run("backup", "plain")
     made = json.loads(run("backup", "full", "--passphrase-file", "phrase", "--json"))
-    assert made["files"] == ["engine", "banks"]
+    assert made["files"] == ["engine", "banks", "streams"]
     assert "exists already" in run("backup", "full", code=2)
     assert "nothing is" in run("restore", "full", "--passphrase-file", "phrase", code=2)
     with postgres.empty() as url:
         monkeypatch.setenv("UNDERWING_CASEBOOK", url)
         there = ("--vault", "new/vault", "--database", "new/underwing.db", "--banks", "new/banks.db")
         assert "log and vault proven" in run("restore", "full", "--passphrase-file", "phrase", *there)
+        assert Path("new/underwing.streams.db").is_file()
         assert "well postgresql" in run("casebook", "check")
         assert "proven" in run("custody", "verify", "--vault", "new/vault")
         assert json.loads(run("casebook", "migrate", "--to", "0001", "--json"))["now"] == "0001"
@@ -347,4 +351,5 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres:
         "restore", "plain", "--casebook", "other/c.db", "--database", "other/u.db", "--banks", "other/b.db"
     )
     assert "put vault.key and custody.key into other/vault" in said
+    assert not Path("other/u.streams.db").exists()
     assert "well sqlite" in run("casebook", "check", "--casebook", "other/c.db")

@@ -14,6 +14,7 @@ from underwing.casebook.vault import Home
 from underwing.casebook.vault.place import vault_beside
 from underwing.cli.casebook import DEFAULT, Directory, Where, opened_database, refusals
 from underwing.cli.common import DEFAULT_BANKS, BanksFile, Json, out, print_json, stop
+from underwing.server.settings import streams_beside
 
 casebook = typer.Typer(
     help="The casebook's database: bring its tables up to date, look whether all is well.",
@@ -97,15 +98,17 @@ def backup(
     banks: BanksFile = DEFAULT_BANKS,
     json: Json = False,
 ) -> None:
-    """Put everything a service knows into one file, while it runs: casebook, vault, state and decisions, banks.
+    """Put everything a service knows into one file, while it runs: casebook, vault, state and decisions, banks, streams.
 
-    With a pass-phrase the file is encrypted and holds the keys as well. Without, keys are left out: whoever restores
-    it needs them from elsewhere, and whoever finds it reads accounts and notes, but no message and no evidence.
+    With a pass-phrase the file is encrypted and holds the keys and the watches of streams as well (their addresses may
+    hold passwords). Without, these are left out: whoever restores it needs the keys from elsewhere, and whoever finds it
+    reads accounts and notes, but no message and no evidence.
     """
     with opened_database(casebook) as opened:
         done = take(
             file, Home(vault_beside(casebook, vault), opened, resume=False),
-            sqlite={"engine": database, "banks": banks}, secrets=_secrets(database), passphrase=_phrase(passphrase_file),
+            sqlite=_files(database, banks, streams=passphrase_file is not None),
+            secrets=_secrets(database), passphrase=_phrase(passphrase_file),
         )  # fmt: skip
     if json:
         print_json({"file": str(file), "bytes": file.stat().st_size, **_told(done)})
@@ -142,7 +145,7 @@ def restore(
     places = Places(
         casebook=casebook,
         vault=directory,
-        sqlite={"engine": database, "banks": banks},
+        sqlite=_files(database, banks, streams=True),
         secrets=_secrets(database),
     )
     with refusals():
@@ -160,6 +163,12 @@ def restore(
             f"[yellow]next[/] put vault.key and custody.key into {directory} (mode 0600), then run: "
             "underwing custody verify", highlight=False,
         )  # fmt: skip
+
+
+def _files(database: Path, banks: Path, *, streams: bool) -> dict[str, Path]:
+    """The SQLite files beside the casebook, by what they hold."""
+    files = {"engine": database, "banks": banks}
+    return files | {"streams": streams_beside(database)} if streams else files
 
 
 def _secrets(database: Path) -> dict[str, Path]:

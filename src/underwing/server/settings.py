@@ -210,7 +210,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     @property
     def streams_file(self) -> Path:
         """Where the watches of streams are kept."""
-        return Path(self.database).with_suffix(".streams.db")
+        return streams_beside(Path(self.database))
 
     @property
     def context_key_file(self) -> Path:
@@ -273,3 +273,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         if settings.page_mail and not (settings.page_from and settings.page_to):
             raise SettingsError("page_from, page_to: say who sends pages by e-mail and who gets them")
         return settings
+
+
+def streams_beside(database: Path) -> Path:
+    """Where the watches of streams are kept: beside the service's own file."""
+    return database.with_suffix(".streams.db")
