@@ -1,10 +1,11 @@
 """A chat flood into one live stream, among the chats of 100 calm ones, over loopback HTTP against a durable service.
 
-Every stream is that of a known minor, so that the meaning layer reads too. Calm chats: single events in an open loop, each
-latency counted from the moment it was due. The flood: 2,000 messages a second as NDJSON, `--lines` a body, as a platform's
-gateway would hand them on, in an open loop as well, made ready before and sent by a process of its own; two in a hundred
-carry an example sentence of the shipped packs. Windows with and without the flood alternate, so that a busy machine weighs
-on both. The service runs in a process of its own (SQLite, synchronous FULL); all three share the machine's cores.
+Every stream is that of a known minor, so that the meaning layer reads too. Calm chats: single events in an open loop at
+moments drawn at random, each latency counted from the moment it was due. The flood: 2,000 messages a second as NDJSON,
+`--lines` a body, as a platform's gateway would hand them on, in an open loop as well, made ready before and sent by a
+process of its own; two in a hundred carry an example sentence of the shipped packs. Windows with and without the flood
+alternate, so that a busy machine weighs on both. The service runs in a process of its own (SQLite, synchronous FULL); all
+three share the machine's cores.
 
     python benchmarks/live_flood.py [--windows 6] [--seconds 10] [--rate 2000] [--lines 100] [--calm 100]
 """
@@ -75,10 +76,12 @@ class Pool:
 
 
 async def paced(began: float, rate: float, seconds: float, send: Any) -> None:
-    """From `began` on (`time.perf_counter`) call `send(due)` so often a second, whatever becomes of it; wait for all."""
+    """From `began` on (`time.perf_counter`) call `send(due)` so often a second, whatever becomes of it; wait for all.
+
+    The moments are drawn at random (uniformly): those of two that run side by side do not fall together again and again.
+    """
     running = set[asyncio.Task[None]]()
-    for number in range(int(rate * seconds)):
-        due = began + number / rate
+    for due in sorted(began + random.uniform(0, seconds) for _ in range(int(rate * seconds))):
         if (wait := due - time.perf_counter()) > 0:
             await asyncio.sleep(wait)
         task = asyncio.create_task(send(due))
