@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx2
@@ -159,6 +160,22 @@ def test_demo_stops_cleanly_on_ctrl_c() -> None:
     assert process.returncode == 0, err
     assert "stopped cleanly" in out
     assert "Traceback" not in err
+
+
+def test_demo_stops_cleanly_while_it_starts_and_on_a_ctrl_c_that_comes_twice(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from underwing.cli import main; main()", "demo", "--port", "0"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert process.stdout
+    assert "Starting" in process.stdout.readline()
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert "stopped cleanly" in out
+    assert not list(tmp_path.glob("underwing-demo-*"))
 
 
 def test_demo_ends_on_a_console_with_living_cases_and_leaves_nothing(tmp_path: Path) -> None:

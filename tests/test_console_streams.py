@@ -188,7 +188,7 @@ def test_a_person_ends_a_stream_on_its_media_server(service: Console, tmp_path: 
             assert '<option value="end_stream">' in page
             assert '<option value="blur_stream">' not in page  # nginx cannot
             told = client.send_form(
-                "/console/streams/two/act", action="end_stream", why="she is asked to undress"
+                "/console/streams/two/act", action="end_stream", why="she is being pressed"
             )
             assert told.status_code == 303
             assert (

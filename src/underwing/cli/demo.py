@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -31,11 +32,8 @@ def demo(
     """Start the service on loopback, replay shipped conversations, open the console on the cases that come of them."""
     with tempfile.TemporaryDirectory(prefix="underwing-demo-") as folder, plain_errors():
         set_up("error")
-        try:
-            with staged(Path(folder), port) as stage:
-                _shown(stage, pace, once=once, json=json)
-        except KeyboardInterrupt:
-            pass
+        with suppress(KeyboardInterrupt), staged(Path(folder), port) as stage:
+            _shown(stage, pace, once=once, json=json)
     if not json:
         out.print("\nstopped cleanly")
 

@@ -9,10 +9,14 @@ from pathlib import Path
 import httpx2
 
 from underwing.casebook.people import Member
+from underwing.cli.common import stop as leave
 from underwing.cli.demo_platform import Platform
 from underwing.policy import default_path
 from underwing.server import Service, Settings
 from underwing.server.console.guests import DEMO
+
+HURRY = 2.0
+"""Seconds after which Ctrl-C ends the wait for a clean stop. Before, it is the first one, passed on by `uv` as well."""
 
 
 class Stage:
@@ -21,9 +25,9 @@ class Stage:
     def __init__(self, settings: Settings) -> None:
         self.service = Service(settings)
         self._problem: list[BaseException] = []
+        self._ended = threading.Event()  # `Thread.join` takes a thread for ended when it is interrupted
         self._thread = threading.Thread(target=self._run, name="underwing-demo", daemon=True)
         self._thread.start()
-        self.service.started.wait(30)
 
     @property
     def address(self) -> str:
@@ -41,6 +45,7 @@ class Stage:
         Raises:
             OSError: the address cannot be listened on; and whatever else keeps a service from starting.
         """
+        self.service.started.wait(30)
         self._complain()
         headers = {"Authorization": f"Bearer {self.service.keys.create('platform', 'demo')}"}
         with httpx2.Client(base_url=self.address, headers=headers, timeout=60) as client:
@@ -52,20 +57,27 @@ class Stage:
 
     def wait(self) -> None:
         """Return when the service has ended."""
-        while self._thread.is_alive():
-            self._thread.join(0.5)
+        self._ended.wait()
         self._complain()
 
     def stop(self) -> None:
-        """End it, when what is under way is answered."""
+        """End it, when what is under way is answered. Leaves the program where Ctrl-C is pressed again meanwhile."""
         self.service.stop()
-        self._thread.join(10)
+        began = time.monotonic()
+        while not self._ended.is_set():
+            try:
+                self._ended.wait()
+            except KeyboardInterrupt:
+                if time.monotonic() - began > HURRY:
+                    leave("left before the service had ended")
 
     def _run(self) -> None:
         try:
             self.service.run()
         except BaseException as error:
             self._problem.append(error)
+        finally:
+            self._ended.set()
 
     def _complain(self) -> None:
         if self._problem:

@@ -91,8 +91,8 @@ class Service:
     async def _load(self) -> None:
         try:
             _require_classifier(self.settings)
-            self._runner = await asyncio.to_thread(load_runner, self.settings)
-            self._casework = await asyncio.to_thread(load_casework, self.settings, self._runner)
+            await asyncio.to_thread(self._open)
+            assert self._runner is not None
             gc.collect()
             gc.freeze()  # packs and policy live as long as the service: no collection walks them again
             gc.set_threshold(20_000, 50, 100)
@@ -101,6 +101,11 @@ class Service:
         except Exception as error:
             self._problem = error
             self._server.should_exit = True
+
+    def _open(self) -> None:
+        """In a thread, which ends before `run` does, also where it is not waited for: what it opened is closed there."""
+        self._runner = runner = load_runner(self.settings)
+        self._casework = load_casework(self.settings, runner)
 
     def run(self) -> None:
         """Serve until stopped.
