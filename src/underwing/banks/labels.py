@@ -11,12 +11,12 @@ from typing import Annotated, Any
 
 import msgspec
 
-from underwing.model import LABELS
+from underwing.model import LABELS, MendableError
 
 SHIPPED = Path(__file__).with_name("labels.toml")
 
 
-class LabelError(ValueError):
+class LabelError(MendableError, ValueError):
     """A code that no table knows, or a table that cannot be used; says what to do."""
 
 

@@ -4,6 +4,8 @@ import sqlite3
 from pathlib import Path
 from typing import Literal
 
+from underwing.model import MendableError
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS agreements (
     name TEXT PRIMARY KEY, body TEXT NOT NULL, expires_at INTEGER, expired INTEGER NOT NULL DEFAULT 0
@@ -47,7 +49,7 @@ VERSION = 1
 """The number of the tables."""
 
 
-class BankError(ValueError):
+class BankError(MendableError, ValueError):
     """Something about a bank that cannot be done; says why and what to do."""
 
 

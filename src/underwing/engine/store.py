@@ -4,6 +4,8 @@ import sqlite3
 from pathlib import Path
 from typing import Literal
 
+from underwing.model import MendableError
+
 _STATES = "".join(
     f"CREATE TABLE IF NOT EXISTS state_{kind} (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;\n"
     for kind in ("pairs", "actors", "targets", "rooms", "accounts", "quotas")
@@ -28,7 +30,7 @@ APPLICATION_ID = 0x556E6477
 """Marks the file as Underwing's ("Undw")."""
 
 
-class StoreError(RuntimeError):
+class StoreError(MendableError, RuntimeError):
     """The store cannot be used; says why and what to do."""
 
 

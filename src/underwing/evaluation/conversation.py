@@ -7,6 +7,8 @@ from typing import Annotated, BinaryIO, Literal
 
 from msgspec import Meta, Struct, field
 
+from underwing.model import MendableError
+
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Channel = Literal["dm", "group", "live"]
 Label = Literal["risk", "safe"]
@@ -18,7 +20,7 @@ MAX_LINE_BYTES = 16 * 2**20
 """The longest line of a text file that is read."""
 
 
-class CorpusError(ValueError):
+class CorpusError(MendableError, ValueError):
     """A file that cannot be read as conversations: says which file, which line and what is wrong.
 
     The reason never quotes what stands in the file, so an error may be shown and logged.

@@ -5,6 +5,7 @@ Everything here is frozen, typed, versioned and serialisable. Imports nothing el
 
 from underwing.model.codec import MAX_EVENT_BYTES, BadEvent, decode_event, encode
 from underwing.model.decisions import ACTIONS, Decision, Level, Reason, Versions
+from underwing.model.errors import MendableError
 from underwing.model.events import (
     SCHEMA_VERSION,
     Account,
@@ -84,6 +85,7 @@ __all__ = [
     "MediaHashes",
     "MediaMatch",
     "MediaScore",
+    "MendableError",
     "Message",
     "Pdq",
     "Reason",

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from underwing.model.errors import MendableError
 from underwing.model.events import Event
 
 MAX_EVENT_BYTES = 262_144
@@ -11,7 +12,7 @@ _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _encoder = msgspec.json.Encoder()
 
 
-class BadEvent(ValueError):
+class BadEvent(MendableError, ValueError):
     """An event that cannot be taken; the message says which part is wrong and never quotes its text."""
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from underwing.model import Act, Direction
+from underwing.model import Act, Direction, MendableError
 from underwing.text.claims import ClaimFinder
 from underwing.text.entries import Entry, EntryError
 from underwing.text.patterns import PatternError
@@ -16,7 +16,7 @@ from underwing.text.scan import Scanner
 FORMAT = 1
 
 
-class PackError(ValueError):
+class PackError(MendableError, ValueError):
     """A pack that cannot be loaded; names the file and what to mend."""
 
 

@@ -1,7 +1,9 @@
 """What can go wrong between us and a source. No message holds a credential or a whole answer."""
 
+from underwing.model import MendableError
 
-class ExchangeError(Exception):
+
+class ExchangeError(MendableError):
     """A fetch or a feedback that did not work; says why. What was applied before stays applied."""
 
     retry_after: float | None = None

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 from underwing.banks.entries import EntryHash, Update, Withdrawn
-from underwing.model import HashKind
+from underwing.model import HashKind, MendableError
 
 HEX_DIGITS: dict[HashKind, int] = {"sha256": 64, "sha1": 40, "md5": 32, "pdq": 64}
 _HEX = re.compile("[0-9a-f]+")
@@ -26,7 +26,7 @@ MAX_ENTRY_BYTES = 1 << 20
 """The most bytes of a list between the end of one entry and the end of the next."""
 
 
-class FormatError(ValueError):
+class FormatError(MendableError, ValueError):
     """A list that cannot be read; names the line or the element, and never quotes a hash (whatever a damaged list holds)."""
 
     def __init__(self, message: str) -> None:
