@@ -40,7 +40,7 @@ from underwing.banks.checker import FollowingIndex
 from underwing.banks.entries import Bank, Entry
 from underwing.banks.matching import Matcher
 from underwing.banks.store import Store
-from underwing.cli.common import build_engine
+from underwing.cli.engine import build_engine
 from underwing.engine import Engine, MemoryState
 from underwing.live.eye import views_of
 from underwing.live.guard import Guard, Watched

@@ -38,7 +38,7 @@ def wrong(words: list[str]) -> str:
     while hasattr(command, "commands") and words and re.fullmatch(r"[a-z][a-z-]*", words[0]):
         if words[0] not in command.commands:
             return words[0]
-        command, words = command.commands[words[0]], words[1:]
+        _, command, words = command.resolve_command(typer.Context(command), words)
     known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     given = [word.partition("=")[0] for word in words if re.fullmatch(r"--[a-z][a-z-]*(=.*)?", word)]
     return next((one for one in given if one not in known and one != "--help"), "")

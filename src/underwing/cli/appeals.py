@@ -17,8 +17,8 @@ from underwing.casebook.people.members import Members
 from underwing.casebook.vault import Home
 from underwing.casebook.vault.place import vault_beside
 from underwing.cli.casebook import DEFAULT, Directory, Where, opened_database
-from underwing.cli.cases import Who, plain
-from underwing.cli.common import Json, now, out, print_json, stop, table_of, when
+from underwing.cli.cases import Who
+from underwing.cli.common import Json, now, out, plain, print_json, stop, table_of, when
 
 appeals = typer.Typer(help="Appeals: look at them, take them, decide.", no_args_is_help=True)
 Id = Annotated[str, typer.Argument(help="The appeal's id.")]

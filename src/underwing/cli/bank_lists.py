@@ -16,14 +16,13 @@ from underwing.banks.formats import FormatError, Tally
 from underwing.banks.formats.named import FORMATS, PEEK, Reading, counted, guess, reader, size_of, writer
 from underwing.banks.holdings import Put
 from underwing.banks.labels import Labels
-from underwing.cli.banks import Label
+from underwing.cli.bank_file import Label, open_banks
 from underwing.cli.common import (
     DEFAULT_BANKS,
     BanksFile,
     Json,
     err,
     now,
-    open_banks,
     operator,
     out,
     plain_errors,

@@ -11,12 +11,13 @@ from msgspec import structs, to_builtins
 from underwing.banks.banked import entry_hashes, media_kind
 from underwing.banks.entries import Agreement, Bank, Entry, EntryHash
 from underwing.banks.holdings import BYTES
+from underwing.cli.bank_file import Label, open_banks
+from underwing.cli.bank_lists import banks_export, banks_import
 from underwing.cli.common import (
     DEFAULT_BANKS,
     BanksFile,
     Json,
     now,
-    open_banks,
     operator,
     out,
     plain_errors,
@@ -36,7 +37,6 @@ banks.add_typer(agreements, name="agreements")
 
 Name = Annotated[str, typer.Argument(help="The bank's name.")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ENTRY]...", help="Ids of entries.")]
-Label = Annotated[str | None, typer.Option("--label", help=f"One of {', '.join(LABELS)}.")]
 
 
 def day(text: str | None) -> int | None:
@@ -309,6 +309,10 @@ def banks_feedback(
         print_json({"feedback": number})
     else:
         out.print(f"[green]noted[/] as number {number}", highlight=False)
+
+
+banks.command("import")(banks_import)
+banks.command("export")(banks_export)
 
 
 @agreements.command("add")

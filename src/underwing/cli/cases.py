@@ -1,8 +1,6 @@
-"""Commands for people who look at cases: list, show, open, take, release, merge, split, close, reopen, history; and
-the guide."""
+"""Commands for people who look at cases: list, show, open, take, release, merge, split, close, reopen, history."""
 
 import getpass
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, get_args
@@ -14,11 +12,10 @@ from rich.text import Text
 
 from underwing.casebook.cases import Casebook, Outcome, Priority
 from underwing.casebook.cases.values import Case
-from underwing.casebook.guide import IN, load_guide
 from underwing.casebook.vault import Home
 from underwing.casebook.vault.place import vault_beside
 from underwing.cli.casebook import DEFAULT, Directory, Where, opened_database
-from underwing.cli.common import Json, out, print_json, stop, when
+from underwing.cli.common import Json, out, plain, print_json, stop, when
 
 Who = Annotated[
     str,
@@ -47,14 +44,6 @@ def opened(where: str, *, made: bool = False, vault: str | None = None) -> Itera
     with opened_database(where, make=made) as database:
         keys = Home(vault_beside(where, vault), database, resume=False).keys if vault is not None else None
         yield Casebook(database, keys=keys)
-
-
-def plain(text: str, style: str = "") -> Text:
-    """Text of others for a terminal: control and direction characters are shown, not obeyed."""
-    shown = (
-        c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf") else f"\\u{ord(c):04x}" for c in text
-    )
-    return Text("".join(shown), style=style)
 
 
 def case_json(case: Case) -> dict[str, Any]:
@@ -307,31 +296,3 @@ def labels(
     with opened(casebook) as book:
         for label in book.negatives(after) if negatives else book.labels(after):
             print_json(label)
-
-
-def guide(
-    step: Annotated[str | None, typer.Argument(help="Only this step, by its name.")] = None,
-    language: Annotated[str, typer.Option("--lang", help=f"One of {', '.join(IN)}.")] = "en",
-    json: Json = False,
-) -> None:
-    """I found something, what now? Step by step, and what must not be done."""
-    if language not in IN:
-        stop(f"no guide in {language!r}; there are {', '.join(IN)}")
-    shipped = load_guide(language)
-    steps = [s for s in shipped.step if step is None or s.id == step]
-    if not steps:
-        stop(f"no step {step!r}; known are {', '.join(s.id for s in shipped.step)}")
-    if json:
-        print_json(shipped if step is None else steps[0])
-        return
-    if step is None:
-        out.print(plain(shipped.about + "\n", style="bold"))
-    numbers = {s.id: n for n, s in enumerate(shipped.step, 1)}
-    for one in steps:
-        out.print(plain(f"{numbers[one.id]}. {one.title}", style="bold"))
-        for line in one.do:
-            out.print(plain(f"   {line}"))
-        for line in one.never:
-            out.print(plain(f"   ✗ {line}", style="red"))
-        out.print(plain(f"   [{'; '.join(shipped.source[key] for key in one.sources)}]\n", style="dim"))
-    out.print(plain(f"Not legal advice. Facts looked at last on {shipped.checked}.", style="dim"))

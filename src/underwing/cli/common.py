@@ -1,14 +1,15 @@
-"""What every command shares: consoles, errors that end a command, and how an engine is put together."""
+"""What every command shares: consoles, options, errors that end a command, how things are shown."""
 
 import getpass
 import os
 import sys
 import time
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import msgspec
 import typer
@@ -28,17 +29,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from underwing.banks.exchanges.errors import ExchangeError
-from underwing.banks.formats import FormatError
-from underwing.banks.labels import LabelError
-from underwing.banks.schema import BankError
-from underwing.banks.store import Store
-from underwing.engine import Engine, StoreError
-from underwing.evaluation import CorpusError
-from underwing.model import BadEvent, Decision
-from underwing.packs import PackError, load_packs
-from underwing.policy import PolicyError, load_policy, load_switches
-from underwing.text import Meaning
+from underwing.model import Decision, MendableError
 
 out = Console()
 err = Console(stderr=True)
@@ -47,32 +38,22 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs inst
 BanksFile = Annotated[
     Path, typer.Option("--banks", envvar="UNDERWING_BANKS", help="The banks: one SQLite file.")
 ]
-DEFAULT_BANKS = Path("banks.db")
-Classifier = Annotated[
-    str,
-    typer.Option(
-        "--classifier", metavar="NAME", help="Give a classifier's score too, which is a guess: open-nsfw."
-    ),
+Database = Annotated[
+    Path, typer.Option("--database", envvar="UNDERWING_DATABASE", help="The service's SQLite file.")
 ]
+Packs = Annotated[
+    Path | None, typer.Option("--packs", help="A directory of packs laid over the shipped ones.")
+]
+DEFAULT_BANKS = Path("banks.db")
+DEFAULT_DATABASE = Path("underwing.db")
 
 LEVEL_STYLE = {"none": "dim", "watch": "yellow", "review": "bold dark_orange", "urgent": "bold white on red"}
 
 
 def stop(message: str) -> NoReturn:
     """End the command with one clear line on standard error and exit code 2."""
-    err.print(f"[bold red]error:[/] {message}", highlight=False, soft_wrap=True)
+    err.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
     raise typer.Exit(2)
-
-
-def asked_for(classifier: str) -> None:
-    """End the command where a classifier is asked for that is not installed."""
-    from underwing.media.classifier import ClassifierMissingError, require_classifier
-
-    if classifier:
-        try:
-            require_classifier(classifier)
-        except (ValueError, ClassifierMissingError) as error:
-            stop(escape(str(error)))
 
 
 @contextmanager
@@ -80,42 +61,13 @@ def plain_errors() -> Iterator[None]:
     """Turn the errors that a user can mend into one line instead of a traceback."""
     try:
         yield
-    except (PackError, PolicyError, StoreError, CorpusError, BadEvent) as error:
-        stop(str(error))
-    except (BankError, FormatError, LabelError, ExchangeError) as error:
+    except MendableError as error:
         stop(printable(str(error)))
     except BrokenPipeError:
         sys.stderr.close()
         raise typer.Exit(0) from None
     except OSError as error:
         stop(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
-
-
-def build_engine(
-    packs: Path | None = None,
-    policy: Path | None = None,
-    meaning: bool = True,
-    second: bool = False,
-    **more: Any,
-) -> Engine:
-    """An engine with the shipped packs (and an operator's over them) and a policy (default: shipped)."""
-    reader = Meaning.load(second=second) if meaning else None
-    return Engine(load_packs(packs), load_policy(policy), meaning=reader, switches=load_switches(), **more)
-
-
-@contextmanager
-def open_banks(path: Path, *, make: bool = False) -> Iterator[Store]:
-    """The banks at `path`, with what has expired by now ended; they are made only if asked."""
-    if not make and not path.exists():
-        stop(
-            f"no banks at {path}; make one with `underwing banks create NAME`, or name the file with --banks"
-        )
-    store = Store.open(path)
-    try:
-        store.expire(now())
-        yield store
-    finally:
-        store.close()
 
 
 def now() -> int:
@@ -142,6 +94,14 @@ def printable(text: str) -> str:
         return text
     return "".join(c if c.isprintable() else c.encode("ascii", "backslashreplace").decode() if ord(c) > 255
                    else f"\\x{ord(c):02x}" for c in text)  # fmt: skip
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Text of others for a terminal: control and direction characters are shown, not obeyed."""
+    shown = (
+        c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf") else f"\\u{ord(c):04x}" for c in text
+    )
+    return Text("".join(shown), style=style)
 
 
 def shown_path(path: Path | str | bytes) -> str:

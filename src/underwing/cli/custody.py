@@ -14,8 +14,8 @@ from underwing.cli.common import Json, out, print_json, stop
 custody = typer.Typer(help="The custody log: prove it, read it, publish checkpoints.", no_args_is_help=True)
 
 
-@custody.command("verify")
-def custody_verify(
+@custody.command()
+def verify(
     casebook: Where = DEFAULT,
     vault: Directory = "",
     checkpoints: Annotated[

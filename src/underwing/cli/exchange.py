@@ -13,13 +13,13 @@ from rich.progress import Progress as Bar
 from underwing.banks.exchanges import Progress, next_due, state
 from underwing.banks.exchanges.config import Configured, read_config
 from underwing.banks.syncing import Brought, alone, bring, health_of, is_due
+from underwing.cli.bank_file import open_banks
 from underwing.cli.common import (
     DEFAULT_BANKS,
     BanksFile,
     Json,
     err,
     now,
-    open_banks,
     out,
     plain_errors,
     print_json,

@@ -10,19 +10,14 @@ from msgspec import to_builtins
 from rich.progress import Progress
 from rich.table import Table
 
-from underwing.cli.common import Json, build_engine, decision_lines, err, out, plain_errors, print_json, stop
+from underwing.cli.common import Json, Packs, decision_lines, err, out, plain_errors, print_json, stop
+from underwing.cli.engine import PolicyPath, build_engine
 from underwing.engine import MemoryState, judge_in_memory
 from underwing.evaluation import evaluate as run_evaluation
 from underwing.evaluation import print_evaluation, read, to_events, write_plot, write_report
 from underwing.model import BadEvent, Event, Message, decode_event, encode
 from underwing.policy import Facts, compare, load_policy
 
-Packs = Annotated[
-    Path | None, typer.Option("--packs", help="A directory of packs laid over the shipped ones.")
-]
-PolicyPath = Annotated[
-    Path | None, typer.Option("--policy", help="A policy file (default: the shipped one).")
-]
 MeaningOn = Annotated[bool, typer.Option("--meaning/--no-meaning", help="Whether the meaning layer runs.")]
 SecondOn = Annotated[
     bool, typer.Option("--second-reader/--no-second-reader", help="Whether its slow second reader runs.")

@@ -6,10 +6,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from underwing.cli.common import shown_path
+import typer
+
+from underwing.cli.common import shown_path, stop
 from underwing.cli.workers import LARGEST, Workers, cores, ready, unreadable
+from underwing.media.classifier import ClassifierMissingError, require_classifier
 from underwing.media.orders import Job, Order
 from underwing.model import MediaHashes
 
@@ -19,6 +22,21 @@ Source = str | bytes
 """A file by its path, or its bytes."""
 Again = Callable[[MediaHashes], Order | None]
 """How a file must be looked at again, if it must."""
+Classifier = Annotated[
+    str,
+    typer.Option(
+        "--classifier", metavar="NAME", help="Give a classifier's score too, which is a guess: open-nsfw."
+    ),
+]
+
+
+def asked_for(classifier: str) -> None:
+    """End the command where a classifier is asked for that is not installed."""
+    if classifier:
+        try:
+            require_classifier(classifier)
+        except (ValueError, ClassifierMissingError) as error:
+            stop(str(error))
 
 
 def in_order(

@@ -7,14 +7,13 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from underwing.banks.checker import Checker
+from underwing.cli.bank_file import open_banks
 from underwing.cli.common import (
     DEFAULT_BANKS,
     BanksFile,
-    Classifier,
     Json,
-    asked_for,
     escaped,
-    open_banks,
     out,
     plain_errors,
     print_json,
@@ -22,6 +21,7 @@ from underwing.cli.common import (
     progress_bar,
     table_of,
 )
+from underwing.cli.looking import Classifier, asked_for, look_at_files
 from underwing.cli.outcome import FAILED, exit_code, outcome, outcome_lines, unread
 from underwing.model import MediaHashes
 
@@ -44,8 +44,6 @@ def hash(
 
     Exit codes: 0 all were hashed, 2 some could not be read or decoded (their lines say why).
     """
-    from underwing.cli.looking import look_at_files
-
     failed = 0
     with plain_errors(), progress_bar(json) as bar:
         for name, hashes in bar.track(look_at_files(files, "full"), len(files), description="hashing"):
@@ -104,9 +102,6 @@ def match(
     Exit codes: 0 nothing matched; 1 something matched; 2 nothing matched, but some files could not be checked (their
     lines say why), or the command could not run.
     """
-    from underwing.banks.checker import Checker
-    from underwing.cli.looking import look_at_files
-
     matched = failed = 0
     asked_for(classifier)
     with plain_errors(), open_banks(banks) as store, progress_bar(json) as bar:

@@ -16,14 +16,12 @@ from msgspec import Struct
 from rich.progress import Progress
 
 from underwing.banks.checker import Checker
+from underwing.cli.bank_file import open_banks
 from underwing.cli.common import (
     DEFAULT_BANKS,
     BanksFile,
-    Classifier,
     Json,
-    asked_for,
     err,
-    open_banks,
     out,
     plain_errors,
     printable,
@@ -32,7 +30,7 @@ from underwing.cli.common import (
     stop,
     table_of,
 )
-from underwing.cli.looking import in_order
+from underwing.cli.looking import Classifier, asked_for, in_order
 from underwing.cli.outcome import (
     NO_MEDIA,
     Outcome,

@@ -13,7 +13,7 @@ from underwing.casebook.database import Database
 from underwing.casebook.vault import Home
 from underwing.casebook.vault.place import vault_beside
 from underwing.cli.casebook import DEFAULT, Directory, Where, opened_database, refusals
-from underwing.cli.common import DEFAULT_BANKS, BanksFile, Json, out, print_json, stop
+from underwing.cli.common import DEFAULT_BANKS, DEFAULT_DATABASE, BanksFile, Json, out, print_json, stop
 from underwing.server.settings import streams_beside
 
 casebook = typer.Typer(
@@ -29,7 +29,6 @@ EngineFile = Annotated[
 Passphrase = Annotated[
     Path | None, typer.Option("--passphrase-file", help="A file whose first line is the pass-phrase.")
 ]
-DEFAULT_DATABASE = Path("underwing.db")
 
 
 @casebook.command("migrate")

@@ -14,19 +14,19 @@ import typer
 
 from underwing.banks.checker import FollowingIndex
 from underwing.banks.matching import Matcher
+from underwing.cli.bank_file import open_banks
 from underwing.cli.common import (
     DEFAULT_BANKS,
     BanksFile,
     Json,
-    build_engine,
+    Packs,
     decision_lines,
     err,
-    open_banks,
     out,
     plain_errors,
     stop,
 )
-from underwing.cli.judge import Packs, PolicyPath
+from underwing.cli.engine import PolicyPath, build_engine
 from underwing.connectors import Control, ControlError, carry_out, control_at
 from underwing.engine import MemoryState
 from underwing.live.attention import Attention
