@@ -14,7 +14,7 @@ from underwing.casebook.vault import Home
 from underwing.casebook.vault.place import vault_beside
 from underwing.cli.casebook import DEFAULT, Directory, Where, opened_database, refusals
 from underwing.cli.common import DEFAULT_BANKS, DEFAULT_DATABASE, BanksFile, Json, out, print_json, stop
-from underwing.server.settings import streams_beside
+from underwing.server.streams.store import streams_beside
 
 casebook = typer.Typer(
     help="The casebook's database: bring its tables up to date, look whether all is well.",

@@ -13,6 +13,7 @@ from underwing.live.rolling import Keep
 from underwing.live.senses import SenseMissingError
 from underwing.server.media.remote import prefixes_of
 from underwing.server.streams.guarded import hosts_of
+from underwing.server.streams.store import streams_beside
 
 PREFIX = "UNDERWING_"
 _Positive = Annotated[int, Meta(ge=1)]
@@ -273,8 +274,3 @@ class Settings(Struct, frozen=True, kw_only=True):
         if settings.page_mail and not (settings.page_from and settings.page_to):
             raise SettingsError("page_from, page_to: say who sends pages by e-mail and who gets them")
         return settings
-
-
-def streams_beside(database: Path) -> Path:
-    """Where the watches of streams are kept: beside the service's own file."""
-    return database.with_suffix(".streams.db")

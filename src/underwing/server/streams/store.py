@@ -33,6 +33,11 @@ CREATE INDEX IF NOT EXISTS acts_stream ON acts (stream, number);
 """
 
 
+def streams_beside(database: Path) -> Path:
+    """Where the watches of streams are kept: beside the service's own file."""
+    return database.with_suffix(".streams.db")
+
+
 class Ground(Decision, frozen=True, gc=False, kw_only=True):
     """What an action rests on: a decision of the engine, or what the member `by` asked for, for the reason `why`."""
 
