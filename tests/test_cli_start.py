@@ -43,7 +43,7 @@ def python(code: str, *arguments: str, **environ: str) -> "subprocess.CompletedP
 
 @pytest.mark.parametrize("place", COMMANDS)
 def test_the_table_says_what_each_command_says_of_itself(place: str) -> None:
-    name = place.partition(".")[2]
+    name = place.partition(":")[2]
     command = called(name)
     assert command.name == name
     assert " ".join(command.help.partition("\n\n")[0].split()) == COMMANDS[place]
@@ -52,7 +52,7 @@ def test_the_table_says_what_each_command_says_of_itself(place: str) -> None:
 
 
 def test_no_two_commands_have_one_name() -> None:
-    names = [place.partition(".")[2] for place in COMMANDS]
+    names = [place.partition(":")[2] for place in COMMANDS]
     assert len(names) == len(set(names))
 
 

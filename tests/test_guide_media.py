@@ -11,7 +11,7 @@ import typer
 
 from underwing.banks.exchanges.config import read_config
 from underwing.banks.formats.named import FORMATS
-from underwing.cli.app import app
+from underwing.cli.app import app, called
 from underwing.cli.outcome import Outcome
 from underwing.engine import level_of
 from underwing.model import LABELS, PDQ_DISTANCE, PDQ_QUALITY, MediaMatch
@@ -27,10 +27,10 @@ def blocks(language: str) -> list[str]:
 
 def command_of(words: list[str]) -> tuple[Any, list[str]]:
     """The command that words call, and what is left of them."""
-    command = ROOT
+    command: Any = ROOT
     while hasattr(command, "commands"):
         assert words[0] in command.commands, f"no command {words[0]}"
-        command, words = command.commands[words[0]], words[1:]
+        _, command, words = command.resolve_command(typer.Context(command), words)
     return command, words
 
 
@@ -48,7 +48,7 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], 
     return {k: v for name, sub in command.commands.items() for k, v in commands(sub, (*path, name)).items()}
 
 
-MEDIA = {path: command for path, command in commands(ROOT).items() if path[0] in OURS}
+MEDIA = {path: command for name in OURS for path, command in commands(called(name), (name,)).items()}
 
 
 @pytest.mark.parametrize("words", calls(), ids=" ".join)
