@@ -238,6 +238,25 @@ def test_never_more_than_the_window_allows(said: list[tuple[str, int, str, int, 
     buffer.close()
 
 
+@settings(max_examples=25)
+@given(st.lists(st.lists(st.sampled_from("abc"), max_size=12), max_size=6))
+def test_a_lot_leaves_what_its_lines_one_by_one_would(lots: list[list[str]]) -> None:
+    together, apart = ContextBuffer(":memory:", KEY), ContextBuffer(":memory:", KEY)
+    most = {"a": 0, "b": 3, "c": 5}
+    for number, lot in enumerate(lots):
+        lines = [
+            wait(f"{number}-{n}", conversation, "x", most[conversation]) for n, conversation in enumerate(lot)
+        ]
+        together.keep(lines, NOW)
+        for line in lines:
+            apart.keep([line], NOW)
+    assert together.waiting() == apart.waiting()
+    for conversation in most:
+        assert together.lines(conversation, NOW) == apart.lines(conversation, NOW)
+    together.close()
+    apart.close()
+
+
 # -- the key file -------------------------------------------------------------------------------------------
 
 

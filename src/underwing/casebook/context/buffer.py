@@ -85,15 +85,13 @@ class ContextBuffer:
         with self._transaction() as db:
             rows: list[tuple[bytes, bytes, int, int, bytes]] = []
             limits: dict[bytes, int] = {}
-            for entry in lines:
-                if entry.count <= 0 or entry.hours <= 0:
-                    continue
+            for limit, entry in _newest(lines):
                 tag, cipher = self._cipher(entry.conversation)
                 if tag not in limits:
                     self._count(db, tag)
                 self._counts[tag] += 1
                 rows.append(self._row(tag, cipher, entry, now))
-                limits[tag] = min(entry.count, limits.get(tag, entry.count))
+                limits[tag] = limit
             db.executemany(
                 "INSERT INTO waiting (conversation, event, at, until, body) VALUES (?, ?, ?, ?, ?)", rows
             )
@@ -208,6 +206,21 @@ class ContextBuffer:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+
+def _newest(lines: Sequence[Waiting]) -> list[tuple[int, Waiting]]:
+    """Of each conversation the last lines with how many of it may wait, in their order: what would be pushed out again at
+    once is not taken in."""
+    able = [entry for entry in lines if entry.count > 0 and entry.hours > 0]
+    limits: dict[str, int] = {}
+    for entry in able:
+        limits[entry.conversation] = min(entry.count, limits.get(entry.conversation, entry.count))
+    newest, left = [], dict(limits)
+    for entry in reversed(able):
+        if left[entry.conversation]:
+            left[entry.conversation] -= 1
+            newest.append((limits[entry.conversation], entry))
+    return newest[::-1]
 
 
 def _gone(cursor: sqlite3.Cursor) -> int:
