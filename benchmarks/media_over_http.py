@@ -36,7 +36,7 @@ from PIL import Image
 
 from underwing.banks.entries import Bank, Entry, EntryHash
 from underwing.banks.store import Store
-from underwing.server import Keys
+from underwing.server.keys import Keys
 
 Made = Callable[[], tuple[str, str, str, bytes]]
 """Makes a request: method, path, content type, body."""

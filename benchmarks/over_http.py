@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from underwing.packs import load_packs
-from underwing.server import Keys
+from underwing.server.keys import Keys
 
 LINES = """did you see the match last night
 the bus was late again so i walked

@@ -26,9 +26,11 @@ from underwing.casebook.people.access import may
 from underwing.casebook.people.tables import MEMBERS as MEMBERS_TABLE
 from underwing.casebook.vault import Home
 from underwing.engine import Engine, Runner
-from underwing.server import Keys, Settings, create_app
+from underwing.server.app import create_app
 from underwing.server.casework import Casework
+from underwing.server.keys import Keys
 from underwing.server.logs import set_up
+from underwing.server.settings import Settings
 
 MEMBERS = {
     role: Member(id=f"id-{role}", name=role, shown=role.capitalize(), role=role) for role in get_args(Role)

@@ -29,7 +29,9 @@ from underwing.casebook.database import Database
 from underwing.casebook.vault import Home
 from underwing.engine import REVIEW_PHRASE
 from underwing.media.test_picture import drawn
-from underwing.server import Keys, Settings, run
+from underwing.server import run
+from underwing.server.keys import Keys
+from underwing.server.settings import Settings
 
 CALM = "what did you get for question four"
 SENT = {"at": "2026-01-01T12:00:00Z", "surface": "dm", "conversation": "c"}

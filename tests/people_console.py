@@ -11,7 +11,9 @@ import httpx2
 from people_cases import Rig
 from underwing.casebook.cases import Casebook
 from underwing.casebook.people import Member
-from underwing.server import App, Keys, Settings, create_app
+from underwing.server.app import App, create_app
+from underwing.server.keys import Keys
+from underwing.server.settings import Settings
 
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
 SESSION = "underwing_console"

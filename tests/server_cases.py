@@ -17,9 +17,10 @@ import httpx2
 import uvicorn
 
 from underwing.engine import Engine, Runner
-from underwing.server import App, Keys, Settings, create_app
+from underwing.server.app import App, create_app
+from underwing.server.keys import Keys
 from underwing.server.logs import flush, set_up
-from underwing.server.settings import PREFIX
+from underwing.server.settings import PREFIX, Settings
 
 TRIGGER = "underwing test phrase heron review"
 

@@ -25,9 +25,9 @@ from underwing.engine import REVIEW_PHRASE, URGENT_PHRASE, Engine, Runner
 from underwing.model import decode_event
 from underwing.packs import Packs
 from underwing.policy import PolicyError, default_path, load_policy
-from underwing.server import Settings
 from underwing.server.casework import Casework, load_casework
 from underwing.server.logs import flush, set_up
+from underwing.server.settings import Settings
 
 CALM = "what did you get for question four"
 

@@ -12,8 +12,8 @@ from console_cases import Console, console
 from underwing.engine import Engine
 from underwing.packs import Packs
 from underwing.policy import load_policy
-from underwing.server import Settings
 from underwing.server.console.settled import HIDDEN, masked, settings_of, storage_of
+from underwing.server.settings import Settings
 
 SECRETS = {
     "ticket": "t" * 40, "page_secret": "s" * 40, "page_mail": "smtp://ann:pass-word@mail.example:587",

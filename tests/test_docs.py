@@ -9,7 +9,7 @@ import typer
 
 from underwing.cli.app import app
 from underwing.cli.watch import SIGNED_WITH
-from underwing.server import Settings
+from underwing.server.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 PAGES = [

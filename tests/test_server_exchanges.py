@@ -22,8 +22,8 @@ from underwing.banks.syncing import alone
 from underwing.engine import Engine
 from underwing.packs import load_packs
 from underwing.policy import load_policy
-from underwing.server import Settings
 from underwing.server.media import exchanges
+from underwing.server.settings import Settings
 
 CREDENTIALS = {
     "ncmec": {"USER": NcmecServer.USER, "PASSWORD": NcmecServer.PASSWORD},

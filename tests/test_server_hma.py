@@ -17,7 +17,7 @@ from underwing.engine import Engine
 from underwing.media.hashing import look
 from underwing.packs import load_packs
 from underwing.policy import load_policy
-from underwing.server import Settings, SettingsError
+from underwing.server.settings import Settings, SettingsError
 
 PDQ = "f8f8f0cee0f4a84f06370a22038f63f0b36e2ed596621e1d33e6b39c4e9c9b22"  # an example signal of ThreatExchange's own
 NEAR = "f8f8f0cee0f4a84f06370a2a038f63f0b36e26d596621e1d33e6b39c4e9c9b22"

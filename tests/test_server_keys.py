@@ -9,8 +9,8 @@ import pytest
 
 from server_cases import Running, event, post, running
 from underwing.engine import Engine
-from underwing.server import BadKey, Keys
 from underwing.server.http import Refusal
+from underwing.server.keys import BadKey, Keys
 from underwing.server.limits import Rates
 
 

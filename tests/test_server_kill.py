@@ -13,8 +13,9 @@ import httpx2
 from server_cases import event, ndjson, process
 from underwing.engine import MemoryState
 from underwing.model import decode_event, encode
-from underwing.server import Keys, Settings
+from underwing.server.keys import Keys
 from underwing.server.run import load_runner
+from underwing.server.settings import Settings
 
 ROUNDS = 4
 

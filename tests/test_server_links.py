@@ -9,7 +9,7 @@ import pytest
 from server_cases import event, running
 from underwing.banks.urls import UrlListError
 from underwing.engine import Engine
-from underwing.server import Settings
+from underwing.server.settings import Settings
 from underwing.server.urllists import read_lists
 
 

@@ -17,7 +17,8 @@ from test_server_media import SENT
 from underwing.engine import Engine
 from underwing.packs import load_packs
 from underwing.policy import load_policy
-from underwing.server import Service, Settings, SettingsError
+from underwing.server.run import Service
+from underwing.server.settings import Settings, SettingsError
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,9 @@ from msgspec import structs
 
 from server_cases import TRIGGER, Running, event, ndjson, post, running
 from underwing.engine import Engine, Runner
-from underwing.server import Keys, Settings, SettingsError, create_app
-from underwing.server.settings import PREFIX
+from underwing.server.app import create_app
+from underwing.server.keys import Keys
+from underwing.server.settings import PREFIX, Settings, SettingsError
 
 ROOT = Path(__file__).parent.parent
 

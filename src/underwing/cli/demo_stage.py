@@ -12,8 +12,9 @@ from underwing.casebook.people import Member
 from underwing.cli.common import stop as leave
 from underwing.cli.demo_platform import Platform
 from underwing.policy import default_path
-from underwing.server import Service, Settings
 from underwing.server.console.guests import DEMO
+from underwing.server.run import Service
+from underwing.server.settings import Settings
 
 HURRY = 2.0
 """Seconds after which Ctrl-C ends the wait for a clean stop. Before, it is the first one, passed on by `uv` as well."""

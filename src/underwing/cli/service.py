@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from underwing.cli.common import stop
-from underwing.server import Settings, SettingsError
-from underwing.server import serve as serve_settings
+from underwing.server.run import serve as serve_settings
+from underwing.server.settings import Settings, SettingsError
 
 
 def serve(
