@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from underwing.cli.common import err
 from underwing.engine import Engine
 from underwing.packs import load_packs
 from underwing.policy import load_policy, load_switches
@@ -23,5 +24,8 @@ def build_engine(
     **more: Any,
 ) -> Engine:
     """An engine with the shipped packs (and an operator's over them) and a policy (default: shipped)."""
-    reader = Meaning.load(second=second) if meaning else None
-    return Engine(load_packs(packs), load_policy(policy), meaning=reader, switches=load_switches(), **more)
+    with err.status("reading packs and policy …"):
+        reader = Meaning.load(second=second) if meaning else None
+        return Engine(
+            load_packs(packs), load_policy(policy), meaning=reader, switches=load_switches(), **more
+        )

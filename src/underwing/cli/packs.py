@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from underwing.cli.common import Json, Packs, out, plain_errors, print_json
+from underwing.cli.common import Json, Packs, err, out, plain_errors, print_json
 from underwing.packs import load_packs
 from underwing.packs.lint import check_examples, lint
 
 packs = typer.Typer(help="Signal packs: list, check and test them.", no_args_is_help=True)
+_READING = "reading the packs …"
 
 
 @packs.command("list")
@@ -20,7 +21,7 @@ def packs_list(
     json: Json = False,
 ) -> None:
     """Show what is loaded: languages, entries, stages, sources."""
-    with plain_errors():
+    with plain_errors(), err.status(_READING):
         loaded = load_packs(directory)
     rows = [
         {"id": e.id, "lang": e.lang, "stage": e.stage, "act": e.act, "direction": e.direction, "weight": e.weight,
@@ -52,7 +53,7 @@ def packs_list(
 @packs.command("lint")
 def packs_lint(directory: Packs = None, json: Json = False) -> None:
     """Check that every entry is complete: examples, counter-examples, a known source."""
-    with plain_errors():
+    with plain_errors(), err.status(_READING):
         problems = list(lint(load_packs(directory)))
     _report([{"entry": entry, "problem": problem} for entry, problem in problems], json)
 
@@ -60,7 +61,7 @@ def packs_lint(directory: Packs = None, json: Json = False) -> None:
 @packs.command("test")
 def packs_test(directory: Packs = None, json: Json = False) -> None:
     """Run every entry's examples and counter-examples."""
-    with plain_errors():
+    with plain_errors(), err.status(_READING):
         problems = list(check_examples(load_packs(directory)))
     _report([{"entry": entry, "problem": problem, "text": text} for entry, problem, text in problems], json)
 
