@@ -5,7 +5,8 @@ server made with aiortc. Here run watches in threads, so many at once, and the s
 process (`time.process_time`, all threads, the libraries' own too) by time gone by, for each stream. Calm: a look in ten
 seconds, for which LiveKit's server is told to send the picture, then to stop, and for which a WHEP session begins and ends.
 Raised: two a second. The peer reads every frame with LiveKit's SDK, and the same without reading shows what receiving and
-decoding alone take.
+decoding alone take. With voices: a room whose streamer speaks half the time; voices are looked for in all of it while calm,
+no words are made.
 """
 
 import argparse
@@ -20,13 +21,18 @@ from contextlib import contextmanager
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+import numpy as np
 from livekit import api, rtc
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from live_servers import free_port
+from live_words import spoken
 from livekit_servers import KEY, SECRET, LiveKitServer, livekit_server, publishing
 from media_clips import panned
+from underwing.live.attention import Attention, Senses
+from underwing.live.thinker import Thinker
 from underwing.live.watch import Watch
+from underwing.live.whisper import SileroVoices
 from whep_server import TOKEN, whep_server
 
 SIZE, RATE = (1280, 720), 30
@@ -39,6 +45,17 @@ def publish(port: int, ready: Event, stop: Event) -> None:
     server = LiveKitServer(port, None)  # type: ignore[arg-type]
     scene = panned("coffee", speed=0.2, width=SIZE[0], height=SIZE[1])
     with publishing(server, "cost", "sam", scene, size=SIZE, rate=RATE):
+        ready.set()
+        stop.wait()
+
+
+def publish_speaking(port: int, ready: Event, stop: Event) -> None:
+    """A publisher to another room, who speaks half the time."""
+    server = LiveKitServer(port, None)  # type: ignore[arg-type]
+    scene = panned("coffee", speed=0.2, width=SIZE[0], height=SIZE[1])
+    said = spoken("We will play another round, and then I have to do my homework.")
+    sound = np.concatenate([said, np.zeros(len(said), np.int16)])
+    with publishing(server, "heard", "sam", scene, size=SIZE, rate=RATE, sound=sound):
         ready.set()
         stop.wait()
 
@@ -65,9 +82,15 @@ def elsewhere(work: Callable[[int, Event, Event], None], port: int) -> Iterator[
         process.join(30)
 
 
-def watching(urls: list[str], raised: bool, seconds: float) -> tuple[float, float]:
+def watching(
+    urls: list[str], raised: bool, seconds: float, voices: SileroVoices | None = None
+) -> tuple[float, float]:
     """(cores a stream, looks a second and stream) of watches side by side."""
-    eyes = [Watch(url, lambda _: None, lambda _: None) for url in urls]
+    attentions = [Attention(Senses(voices=voices), Thinker(), lambda _: None) for _ in urls]
+    eyes = [
+        Watch(url, lambda _: None, lambda _: None, sounded=one.sounded if one.listens else None)
+        for url, one in zip(urls, attentions, strict=True)
+    ]
     threads = [threading.Thread(target=eye.run, daemon=True) for eye in eyes]
     for eye, thread in zip(eyes, threads, strict=True):
         if raised:
@@ -83,6 +106,7 @@ def watching(urls: list[str], raised: bool, seconds: float) -> tuple[float, floa
         eye.stop()
     for thread in threads:
         thread.join(30)
+    assert voices is None or all(one.voice > 0.2 for one in attentions), "nobody was heard"
     return cores, looks / gone / len(urls)
 
 
@@ -136,6 +160,11 @@ def main() -> None:
         for many in given.many:
             show("LiveKit, calm", many, watching([url] * many, False, given.seconds), full)
         show("LiveKit, raised", 1, watching([url], True, given.seconds), full)
+        with elsewhere(publish_speaking, server.port):
+            url, voices = server.watched("heard", "sam"), SileroVoices()
+            for many in given.many:
+                measured = watching([url] * many, False, given.seconds, voices)
+                show("LiveKit, calm, with voices", many, measured, full)
     port = free_port()
     with elsewhere(serve, port):
         url = f"whep+http://127.0.0.1:{port}/whep/one"

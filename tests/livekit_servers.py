@@ -18,8 +18,10 @@ import numpy as np
 import pytest
 from livekit import api, rtc
 from livekit.protocol.room import RoomParticipantIdentity
+from numpy.typing import NDArray
 
 from live_servers import free_port
+from live_sounds import RATE
 from media_clips import Scene
 
 MODULE = Path(__file__).parent / "livekit_server"
@@ -143,9 +145,11 @@ def publishing(
     *,
     size: tuple[int, int] = (640, 360),
     rate: int = 15,
+    sound: NDArray[np.int16] | None = None,
 ) -> Iterator["Publisher"]:
-    """A participant whose camera shows a scene, over and over its first four seconds."""
-    publisher = Publisher(server, room, identity, scene, size, rate)
+    """A participant whose camera shows a scene, over and over its first four seconds; with `sound` (48 kHz), over and over
+    too, it has a microphone."""
+    publisher = Publisher(server, room, identity, scene, size, rate, sound)
     thread = threading.Thread(target=lambda: asyncio.run(publisher.run()), daemon=True)
     thread.start()
     try:
@@ -161,8 +165,16 @@ class Publisher:
     """`gone` is set when the server ended it, `muted` follows its camera, `heard` are the data packets sent to it."""
 
     def __init__(
-        self, server: LiveKitServer, room: str, identity: str, scene: Scene, size: tuple[int, int], rate: int
+        self,
+        server: LiveKitServer,
+        room: str,
+        identity: str,
+        scene: Scene,
+        size: tuple[int, int],
+        rate: int,
+        sound: NDArray[np.int16] | None,
     ) -> None:
+        self._sound = sound
         self._server, self._room, self._identity = server, room, identity
         self._size, self._rate = size, rate
         self._frames = [i420(scene(at / rate), size) for at in range(4 * rate)]
@@ -182,13 +194,29 @@ class Publisher:
         track = rtc.LocalVideoTrack.create_video_track("camera", source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA, simulcast=False)
         await room.local_participant.publish_track(track, options)
+        if self._sound is not None:
+            speaking = asyncio.create_task(self._speak(room, self._sound))
         due, number = time.monotonic(), 0
         while not (self.stop.is_set() or self.gone.is_set()):
             source.capture_frame(self._frames[number % len(self._frames)])
             self.published.set()
             number, due = number + 1, due + 1 / self._rate
             await asyncio.sleep(max(0.0, due - time.monotonic()))
+        if self._sound is not None:
+            speaking.cancel()
         await room.disconnect()
+
+    async def _speak(self, room: rtc.Room, sound: NDArray[np.int16]) -> None:
+        source = rtc.AudioSource(RATE, 1)
+        track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        await room.local_participant.publish_track(track, options)
+        step = RATE // 100
+        while True:
+            for start in range(0, len(sound) - step + 1, step):
+                await source.capture_frame(
+                    rtc.AudioFrame(sound[start : start + step].tobytes(), RATE, 1, step)
+                )
 
     def _pass(self) -> str:
         grants = api.VideoGrants(room_join=True, room=self._room)

@@ -95,6 +95,12 @@ def test_pieces_of_speech_end_with_pauses_and_are_bounded(voices):
     assert listener.silence > 4
 
 
+def test_speech_of_before_a_stream_began_begins_with_it(voices):
+    listener, sound = Listener(voices), as_heard(spoken(THREAT, HEARD_RATE))
+    pieces = [*listener.hear(sound, 0.1), *listener.hear(np.zeros(3 * HEARD_RATE, np.float32), 3.1)]
+    assert [piece.second for piece in pieces] == [0.0]
+
+
 def test_only_new_lines_are_told():
     standing = Standing()
     first = [Line("kim: hello there", 0.9, (0, 0.1, 0.5, 0.15)), Line("500", 0.9), Line("blurry", 0.3)]

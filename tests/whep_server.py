@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -9,11 +10,20 @@ from fractions import Fraction
 import av
 import numpy as np
 from aiohttp import web
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
+from aiortc import (
+    AudioStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCSessionDescription,
+    VideoStreamTrack,
+)
+from numpy.typing import NDArray
 
+from live_sounds import RATE
 from media_clips import Scene
 
 TOKEN = "let me see"
+STEP = RATE // 50
 
 
 class Shown(VideoStreamTrack):
@@ -34,11 +44,30 @@ class Shown(VideoStreamTrack):
         return frame
 
 
+class Spoken(AudioStreamTrack):
+    """A sound (48 kHz, one channel), over and over."""
+
+    def __init__(self, sound: NDArray[np.int16]) -> None:
+        super().__init__()
+        self._steps = len(sound) // STEP
+        self._sound, self._count, self._began = sound, 0, time.monotonic()
+
+    async def recv(self) -> av.AudioFrame:
+        await asyncio.sleep(max(0.0, self._began + self._count * STEP / RATE - time.monotonic()))
+        start = self._count % self._steps * STEP
+        frame = av.AudioFrame.from_ndarray(
+            self._sound[None, start : start + STEP], format="s16", layout="mono"
+        )
+        frame.sample_rate, frame.pts, frame.time_base = RATE, self._count * STEP, Fraction(1, RATE)
+        self._count += 1
+        return frame
+
+
 class WhepServer:
     """`sessions` are open; `ended` were deleted by their viewers."""
 
-    def __init__(self, scene: Scene, port: int) -> None:
-        self._scene, self.port = scene, port
+    def __init__(self, scene: Scene, port: int, sound: NDArray[np.int16] | None) -> None:
+        self._scene, self.port, self._sound = scene, port, sound
         self.sessions: dict[str, RTCPeerConnection] = {}
         self.ended: list[str] = []
         self.url = f"whep+http://127.0.0.1:{port}/whep/one"
@@ -50,8 +79,11 @@ class WhepServer:
         if request.match_info["name"] != "one" or request.content_type != "application/sdp":
             return web.Response(status=404)
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        await peer.setRemoteDescription(RTCSessionDescription(await request.text(), "offer"))
+        offer = await request.text()
+        await peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         peer.addTrack(Shown(self._scene))
+        if self._sound is not None and "m=audio" in offer:
+            peer.addTrack(Spoken(self._sound))
         await peer.setLocalDescription(await peer.createAnswer())
         name = str(len(self.sessions) + len(self.ended))
         self.sessions[name] = peer
@@ -74,9 +106,9 @@ class WhepServer:
 
 
 @contextmanager
-def whep_server(scene: Scene, port: int) -> Iterator[WhepServer]:
+def whep_server(scene: Scene, port: int, sound: NDArray[np.int16] | None = None) -> Iterator[WhepServer]:
     """A server whose sessions all end with it."""
-    loop, server = asyncio.new_event_loop(), WhepServer(scene, port)
+    loop, server = asyncio.new_event_loop(), WhepServer(scene, port, sound)
 
     async def start() -> web.AppRunner:
         app = web.Application()

@@ -151,7 +151,10 @@ def _eye(
     try:
         if attention is None:
             return Watch(url, told.put, told.put, give_up=give_up)
-        return Watch(url, told.put, told.put, give_up=give_up, taken=attention.taken, looked=attention.looked)
+        return Watch(
+            url, told.put, told.put, give_up=give_up, taken=attention.taken, looked=attention.looked,
+            sounded=attention.sounded if attention.listens else None,
+        )  # fmt: skip
     except ValueError as error:
         stop(str(error))
 

@@ -5,7 +5,7 @@ process's `Thinker`. While calm little is read, heard and scored, while raised m
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -13,10 +13,11 @@ from av.video.frame import VideoFrame
 from msgspec import Struct
 
 from underwing.live.screen import Standing, pixels_of
-from underwing.live.senses import SURE_OF_WORDS, Guess, Noticed, Reader, Recogniser, VoiceFinder, Words
+from underwing.live.senses import SURE_OF_WORDS, Guess, Noticed, Reader, Recogniser, Sound, VoiceFinder, Words
 from underwing.live.sound import Hearer, Listener, Speech
 from underwing.live.source import Piece, Source
 from underwing.live.thinker import Thinker
+from underwing.live.viewer import MOST_TRACKS
 from underwing.media.classifier import Classifier
 from underwing.media.scoring import SIDE as SCORED_SIDE
 from underwing.media.scoring import scored
@@ -68,15 +69,19 @@ class Attention:
         self._last: dict[str, float] = {}
         self._source: Source | None = None
         self._hearer: Hearer | None = None
-        self._listener = Listener(senses.voices) if senses.voices is not None else None
+        self._listeners: dict[str, Listener] = {}
         self._clock = 0.0
 
     @property
     def voice(self) -> float:
         """The part of the sound so far in which somebody speaks, 0 to 1."""
-        if self._listener is None:
-            return 0.0
-        return self._listener.voice / max(1e-9, self._listener.voice + self._listener.silence)
+        voice = sum(one.voice for one in self._listeners.values())
+        return voice / max(1e-9, voice + sum(one.silence for one in self._listeners.values()))
+
+    @property
+    def listens(self) -> bool:
+        """Whether there is anybody who finds voices."""
+        return self._senses.voices is not None
 
     def looked(self, frame: VideoFrame, second: float, at: float) -> None:
         """A frame that was looked at, its second of the stream, our clock when it came (epoch seconds)."""
@@ -91,18 +96,29 @@ class Attention:
         """A packet as it comes; those of the sound are listened to."""
         if second is not None:
             self._clock = second
-        if self._listener is None or piece.kind != "audio" or not self._guarded():
+        if not self.listens or piece.kind != "audio" or not self._guarded():
             return
         if source is not self._source:
             self._source, self._hearer = source, Hearer(source.audio) if source.audio else None
         if self._hearer is None or piece.packet.stream is not source.audio:
             return
-        sound = self._hearer.heard(piece.packet)
-        self.heard(self._listener.hear(sound, self._clock), time.time() - (time.monotonic() - arrived))
+        self._hear_of("", self._hearer.heard(piece.packet), arrived)
 
-    def heard(self, pieces: Iterable[Speech], at: float) -> None:
-        """Pieces of speech that ended at `at` of our clock."""
-        for speech in pieces:
+    def sounded(self, track: str, sound: Sound, second: float, arrived: float) -> None:
+        """Sound of a track, which ends at a second of the stream, as it comes. Of more than `MOST_TRACKS` the first is
+        forgotten."""
+        self._clock = second
+        if self.listens and self._guarded():
+            self._hear_of(track, sound, arrived)
+
+    def _hear_of(self, track: str, sound: Sound, arrived: float) -> None:
+        assert self._senses.voices is not None
+        if track not in self._listeners:
+            if len(self._listeners) >= MOST_TRACKS:
+                del self._listeners[next(iter(self._listeners))]
+            self._listeners[track] = Listener(self._senses.voices)
+        at = time.time() - (time.monotonic() - arrived)
+        for speech in self._listeners[track].hear(sound, self._clock):
             recogniser = self._senses.recogniser
             if recogniser is not None and self._due("words", self._clock, self._intervals.words):
                 self._ask("words", partial(self._hear, recogniser, speech, at))

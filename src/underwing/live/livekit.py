@@ -6,13 +6,15 @@ A room is entered only while its streamer is in it, so that a watch neither make
 
 While all is calm the server is told to send a picture for one look only: it asks the publisher for a keyframe then, and
 nothing is sent or decoded between looks. The subscription itself is kept: to make and leave it costs three times as much
-as a look. All video tracks of the streamer are looked at: a second one is no place to hide.
+as a look. All video tracks of the streamer are looked at: a second one is no place to hide. Sound is subscribed to only
+where somebody listens, and then all the time, each of the streamer's tracks by itself.
 """
 
 import asyncio
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from secrets import token_hex
@@ -26,13 +28,16 @@ from livekit.protocol.room import RoomParticipantIdentity
 from livekit.rtc._ffi_client import FfiClient
 from livekit.rtc._proto.ffi_pb2 import FfiRequest
 
+from underwing.live.senses import RATE
 from underwing.live.source import Limits, SourceLost, now
-from underwing.live.viewer import Shown
+from underwing.live.viewer import MOST_TRACKS, Heard, Shown
 
 KEY, SECRET = "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"
 logging.getLogger("livekit").setLevel(logging.ERROR)  # it warns of each frame that nobody waited for
 _GRACE = 0.3
 """Seconds that the other pictures are waited for when one was there."""
+_PIECE, _PIECES = 200, 50
+"""Milliseconds of sound that are handed on together, and pieces that may wait; beyond, the oldest is lost."""
 _NEWS: tuple[rtc.room.EventTypes, ...] = (
     "track_published", "track_unpublished", "track_subscribed", "track_unsubscribed", "track_muted", "track_unmuted",
     "participant_disconnected", "disconnected",
@@ -40,7 +45,7 @@ _NEWS: tuple[rtc.room.EventTypes, ...] = (
 """Events of a room after which what is waited for may have come."""
 
 
-def way_in(url: str, limits: Limits) -> "Callable[[], LiveKitRoom]":
+def way_in(url: str, limits: Limits, heard: Heard | None = None) -> "Callable[[], LiveKitRoom]":
     """What enters the room of an address.
 
     Raises:
@@ -57,15 +62,18 @@ def way_in(url: str, limits: Limits) -> "Callable[[], LiveKitRoom]":
     if not (key and secret):
         raise ValueError(f"livekit: set {KEY} and {SECRET}")
     server = f"{parts.scheme}://{parts.netloc}{base}"
-    return partial(LiveKitRoom, server, (key, secret), unquote(room), identity, limits)
+    return partial(LiveKitRoom, server, (key, secret), unquote(room), identity, limits, heard)
 
 
 class LiveKitRoom:
     """One participant of one room. `key` is the server's with its secret."""
 
-    def __init__(self, server: str, key: tuple[str, str], room: str, identity: str, limits: Limits) -> None:
+    def __init__(
+        self, server: str, key: tuple[str, str], room: str, identity: str, limits: Limits, heard: Heard | None
+    ) -> None:
         self._server, self._key, self._name, self._identity = server, key, room, identity
-        self._limits = limits
+        self._limits, self._heard = limits, heard
+        self._listening: asyncio.Task[None] | None = None
         self._room: Any = None
         self._news = asyncio.Event()
         self._looks: dict[str, asyncio.Task[Shown]] = {}
@@ -89,6 +97,8 @@ class LiveKitRoom:
         except rtc.ConnectError as error:
             # What stands behind a question mark may be the address with the pass.
             raise SourceLost(f"cannot be joined: {error.message.partition('?')[0]}") from None
+        if self._heard is not None:
+            self._listening = asyncio.create_task(self._listen(self._heard))
         await self._until(lambda: bool(self._pictures()))
 
     async def look(self, stay: bool) -> list[Shown]:
@@ -112,7 +122,7 @@ class LiveKitRoom:
 
     async def leave(self) -> None:
         """Leave the room."""
-        for one in self._looks.values():
+        for one in (*self._looks.values(), *filter(None, [self._listening])):
             one.cancel()
         if self._room is not None:
             await self._room.disconnect()
@@ -138,9 +148,46 @@ class LiveKitRoom:
         return made.with_ttl(timedelta(minutes=10)).to_jwt()
 
     def _pictures(self) -> list[rtc.RemoteTrackPublication]:
+        return self._tracks(rtc.TrackKind.KIND_VIDEO)
+
+    def _tracks(self, kind: Any) -> list[rtc.RemoteTrackPublication]:
+        """The streamer's tracks of a kind that are not muted."""
         who = self._room.remote_participants.get(self._identity)
         found = who.track_publications.values() if who is not None else ()
-        return [one for one in found if one.kind == rtc.TrackKind.KIND_VIDEO and not one.muted]
+        return [one for one in found if one.kind == kind and not one.muted]
+
+    async def _listen(self, heard: Heard) -> None:
+        """Listen to each sound track of the streamer for as long as it is there and not muted."""
+        hearing: dict[str, asyncio.Task[None]] = {}
+        try:
+            while True:
+                sounds = {one.sid: one for one in self._tracks(rtc.TrackKind.KIND_AUDIO)[:MOST_TRACKS]}
+                for sid in hearing.keys() - sounds.keys():
+                    hearing.pop(sid).cancel()
+                for sid, sound in sounds.items():
+                    if sid not in hearing:
+                        hearing[sid] = asyncio.create_task(self._hear(sound, heard))
+                self._news.clear()
+                await self._news.wait()
+        finally:
+            for one in hearing.values():
+                one.cancel()
+
+    async def _hear(self, sound: rtc.RemoteTrackPublication, heard: Heard) -> None:
+        sound.set_subscribed(True)
+        with suppress(SourceLost):  # who looks is told
+            await self._until(lambda: sound.track is not None)
+        if sound.track is None:
+            return
+        pieces = rtc.AudioStream(
+            sound.track, capacity=_PIECES, sample_rate=RATE, num_channels=1, frame_size_ms=_PIECE
+        )
+        try:
+            async for event in pieces:
+                samples = np.frombuffer(event.frame.data, np.int16)
+                heard(sound.sid, np.divide(samples, 32768, dtype=np.float32), now())
+        finally:
+            await pieces.aclose()
 
     async def _frame(self, picture: rtc.RemoteTrackPublication, stay: bool) -> Shown:
         if picture.track is None:

@@ -65,7 +65,7 @@ class Listener:
         whole = np.concatenate(self._waiting)
         used = len(whole) - len(whole) % VOICE_STEP
         self._waiting, self._samples = [whole[used:]], len(whole) - used
-        yield from self._cut(whole[:used], second - len(whole) / RATE)
+        yield from self._cut(whole[:used], max(0.0, second - len(whole) / RATE))
 
     def _cut(self, sound: Sound, second: float) -> Iterator[Speech]:
         voiced = self._finder.voiced(sound)

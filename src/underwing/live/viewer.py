@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 from av.video.frame import VideoFrame
 from msgspec import Struct
 
+from underwing.live.senses import Sound
 from underwing.live.source import Limits, SourceLost, scheme_of
 
 _Got = TypeVar("_Got")
@@ -27,6 +28,12 @@ class Shown(Struct, frozen=True):
 
     frame: VideoFrame
     arrived: float
+
+
+MOST_TRACKS = 4
+"""Tracks of sound that are listened to side by side."""
+Heard = Callable[[str, Sound, float], None]
+"""Told of the sound that comes: the name of its track, samples, and when they came by our own clock."""
 
 
 class Joined(Protocol):
@@ -87,8 +94,8 @@ def is_joined(url: str) -> bool:
     return scheme_of(url).partition("+")[0] in _WAYS
 
 
-def way_in(url: str, limits: Limits) -> Callable[[], Joined]:
-    """What joins a URL, as often as it has to.
+def way_in(url: str, limits: Limits, heard: Heard | None = None) -> Callable[[], Joined]:
+    """What joins a URL, as often as it has to. Without somebody who is told what is `heard`, sound is not asked for.
 
     Raises:
         ValueError: it lacks something, or the library is not installed; says what.
@@ -99,7 +106,7 @@ def way_in(url: str, limits: Limits) -> Callable[[], Joined]:
         import_module(library)
     except ImportError:
         raise ValueError(f"{kind}+…:// needs the extra {kind}: pip install 'underwing[{kind}]'") from None
-    way: Callable[[], Joined] = import_module(module).way_in(url, limits)
+    way: Callable[[], Joined] = import_module(module).way_in(url, limits, heard)
     return way
 
 

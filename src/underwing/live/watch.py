@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from underwing.live import clock as clocks
 from underwing.live.eye import PROFILE, Eye, views_of
 from underwing.live.sampling import Pace, Sampler, look
+from underwing.live.senses import Sound
 from underwing.live.source import Limits, Piece, Source, SourceLost, opened, patience, scheme_of
 from underwing.live.viewer import Viewer, is_joined, viewing, way_in
 from underwing.model.media import View
@@ -61,7 +62,8 @@ class Health(Struct, frozen=True, kw_only=True):
 class Watch:
     """Watches one URL. `taken` gets every packet as it comes, when that was (monotonic), and the stream second of one of the
     leading track (None: of another), for a rolling buffer; `looked` each frame that was looked at, its second and our clock
-    (epoch seconds) when it came. Streams that are joined have no packets.
+    (epoch seconds) when it came. Streams that are joined have no packets: of their sound, where it is asked for, `sounded`
+    gets the name of a track, samples, the second of the stream at which they end, and when they came (monotonic).
 
     Raises:
         ValueError: a URL of a kind that is not watched, or whose library or settings are missing.
@@ -77,6 +79,7 @@ class Watch:
         limits: Limits | None = None,
         taken: Callable[[Source, Piece, float, float | None], None] | None = None,
         looked: Callable[[VideoFrame, float, float], None] | None = None,
+        sounded: Callable[[str, Sound, float, float], None] | None = None,
         give_up: float = GIVE_UP,
     ) -> None:
         self._paced = scheme_of(url) != "file"
@@ -87,7 +90,9 @@ class Watch:
         self._sampler, self._clock = Sampler(), clocks.StreamClock()
         self._hashed = 0.0
         self._turned = self._begun = time.monotonic()
-        self._way_in = way_in(url, self._limits) if is_joined(url) else None
+        self._sounded = sounded
+        heard = self._heard if sounded is not None else None
+        self._way_in = way_in(url, self._limits, heard) if is_joined(url) else None
         self.health = Health()
 
     def stop(self) -> None:
@@ -172,6 +177,11 @@ class Watch:
                 self._clock, second = clocks.tell(self._clock, None, shown.arrived)
                 self._saw(shown.frame, second, shown.arrived, raised)
             yield self._clock.last
+
+    def _heard(self, track: str, sound: Sound, arrived: float) -> None:
+        self._clock, second = clocks.tell(self._clock, None, arrived)
+        if self._sounded is not None:
+            self._sounded(track, sound, second, arrived)
 
     def _look(self, eye: Eye, piece: Piece, second: float, arrived: float) -> None:
         raised = self.raised

@@ -39,6 +39,7 @@ from underwing.live.orders import (
     framed,
 )
 from underwing.live.plugins import Plan, load
+from underwing.live.senses import Sound
 from underwing.live.source import Limits, Piece, Source, patience
 from underwing.live.thinker import Thinker
 from underwing.live.watch import Health, Sighting, Watch
@@ -58,7 +59,7 @@ class _Watching:
     def __init__(self, order: Begin, send: "Sender", senses: Senses, thinker: Thinker) -> None:
         self._order, self._send = order, send
         self.kept = LastSeconds(order.keep) if order.keep is not None else None
-        attention = Attention(
+        self._attention = attention = Attention(
             senses if order.guarded else Senses(), thinker, lambda noticed: send(Noted(order.watch, noticed)),
             raised=lambda: self.watch.raised,
         )  # fmt: skip
@@ -88,8 +89,13 @@ class _Watching:
             for beside in self._beside if self._turn is turn else ():
                 self._harmless(beside, beside.looked, frame, second, at)
 
+        def sounded(track: str, sound: Sound, second: float, arrived: float) -> None:
+            if self._turn is turn and self._attention in self._beside:
+                self._harmless(self._attention, self._attention.sounded, track, sound, second, arrived)
+
         self.watch = watch = Watch(
             self._order.url, seen, changed, give_up=self._order.give_up, limits=LIMITS, taken=taken, looked=looked,
+            sounded=sounded if self._attention.listens else None,
         )  # fmt: skip
         watch.raise_for(max(0.0, self._closer_until - time.monotonic()))
         self.thread = threading.Thread(

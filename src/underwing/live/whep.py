@@ -3,7 +3,7 @@
 Source: draft-ietf-wish-whep: the offer is posted as `application/sdp`, 201 brings the answer and the session's address,
 which is deleted at the end. Where a server asks for a token, it is `WHEP_TOKEN`. The library decodes every frame that
 comes, and WHEP has no word for "send nothing for a while": so while all is calm a session lasts for one look, and between
-looks there is none.
+looks there is none. Where somebody listens, sound is asked for too, and heard while a session stays.
 """
 
 import asyncio
@@ -14,36 +14,38 @@ from functools import partial
 from typing import Any, NoReturn
 from urllib.parse import urljoin, urlsplit
 
+import av
 import httpx2
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from av.video.frame import VideoFrame
 
+from underwing.live.senses import RATE
 from underwing.live.source import Limits, SourceLost, now
-from underwing.live.viewer import Shown
+from underwing.live.viewer import Heard, Shown
 
 TOKEN = "WHEP_TOKEN"  # noqa: S105
 _SDP = "application/sdp"
 
 
-def way_in(url: str, limits: Limits) -> "Callable[[], WhepSession]":
+def way_in(url: str, limits: Limits, heard: Heard | None = None) -> "Callable[[], WhepSession]":
     """What begins a session at an address. Raises `ValueError` when it names no server."""
     address = url.partition("+")[2]
     if not urlsplit(address).hostname:
         raise ValueError("whep: name the endpoint: whep+https://host/path")
-    return partial(WhepSession, address, limits, os.environ.get(TOKEN, ""))
+    return partial(WhepSession, address, limits, os.environ.get(TOKEN, ""), heard)
 
 
 class WhepSession:
     """One session of one endpoint."""
 
-    def __init__(self, endpoint: str, limits: Limits, token: str = "") -> None:
-        self._endpoint = endpoint
+    def __init__(self, endpoint: str, limits: Limits, token: str = "", heard: Heard | None = None) -> None:
+        self._endpoint, self._heard = endpoint, heard
         self._client = httpx2.AsyncClient(timeout=limits.open, trust_env=False)
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
         self._session = ""
         self._peer: Any = None
-        self._reader: asyncio.Task[None] | None = None
+        self._readers: list[asyncio.Task[None]] = []
         self._next: asyncio.Future[Shown] | None = None
         self._lost: asyncio.Event = asyncio.Event()
 
@@ -72,23 +74,25 @@ class WhepSession:
         await self._client.aclose()
 
     async def _end(self) -> None:
-        peer, session, reader = self._peer, self._session, self._reader
-        self._peer, self._session, self._reader = None, "", None
+        peer, session, readers = self._peer, self._session, self._readers
+        self._peer, self._session, self._readers = None, "", []
         self._lost = asyncio.Event()
         if session:
             with suppress(SourceLost):
                 await self._ask("DELETE", session)
         if peer is not None:
             await peer.close()
-        if reader is not None:
+        for reader in readers:
             reader.cancel()
 
     async def _begin(self) -> None:
-        """Offer to receive one picture."""
+        """Offer to receive one picture, and the sound where somebody listens."""
         self._peer = peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         peer.on("track", self._receive)
         peer.on("connectionstatechange", partial(self._changed, peer, self._lost))
         peer.addTransceiver("video", direction="recvonly")
+        if self._heard is not None:
+            peer.addTransceiver("audio", direction="recvonly")
         await peer.setLocalDescription(await peer.createOffer())
         answer = await self._ask("POST", self._endpoint, peer.localDescription.sdp)
         self._session = urljoin(self._endpoint, answer.headers.get("location", ""))
@@ -106,7 +110,18 @@ class WhepSession:
         return await coming if coming.done() else await self.rest()
 
     def _receive(self, track: Any) -> None:
-        self._reader = asyncio.ensure_future(self._read(track, self._lost))
+        if track.kind == "video":
+            self._readers.append(asyncio.ensure_future(self._read(track, self._lost)))
+        elif self._heard is not None:
+            self._readers.append(asyncio.ensure_future(self._hear(track, self._heard)))
+
+    @staticmethod
+    async def _hear(track: Any, heard: Heard) -> None:
+        resampler = av.AudioResampler("flt", "mono", RATE)
+        with suppress(MediaStreamError):
+            while True:
+                for part in resampler.resample(await track.recv()):
+                    heard(track.id, part.to_ndarray()[0], now())
 
     async def _read(self, track: Any, lost: asyncio.Event) -> None:
         with suppress(MediaStreamError):
