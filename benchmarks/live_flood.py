@@ -70,7 +70,14 @@ class Pool:
     async def post(self, body: bytes, media: str) -> tuple[int, bytes]:
         """Send a body; the status and the answer."""
         connection = self._idle.pop() if self._idle else Connection(self._port, self._token)
-        answer = await connection.post(body, media)
+        try:
+            answer = await connection.post(body, media)
+        except (
+            asyncio.IncompleteReadError,
+            ConnectionError,
+        ):  # it was idle for too long; an event may be sent again
+            connection = Connection(self._port, self._token)
+            answer = await connection.post(body, media)
         self._idle.append(connection)
         return answer
 

@@ -121,7 +121,6 @@ def test_another_ending_is_refused(evaluation, tmp_path):
 
 
 def test_the_plot_is_drawn_as_png_and_as_svg(evaluation, tmp_path):
-    pytest.importorskip("matplotlib", reason="matplotlib (extra `plot`) is not installed")
     write_plot(evaluation, tmp_path / "plot.png")
     write_plot(evaluation, tmp_path / "plot.svg")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
