@@ -38,6 +38,10 @@ SLICE, SHORT_SLICE = 2_000, 100
 """Lines of bodies in a transaction, without and with single events about."""
 STEP, SHORT_STEP = 200, 5
 """Lines decided on before it is looked whether a single event has come, without and with such about."""
+EASE_SECONDS = 0.0007
+HURRY_LINES = 2_000
+"""While single events are about, the thread lets others have its core for so long after each such step, or until a single
+event comes; when more lines than this wait, it does not: they must not pile up."""
 APART_SECONDS = 0.0025
 """Groups of single events are committed at least this far apart: alone an event goes at once, in a rush a few
 share what a commit costs."""
@@ -220,11 +224,12 @@ class Ingest:
         """Whether single events have come of late."""
         return time.monotonic() - self._last_single < _ABOUT_SECONDS
 
-    def _collect(self, wait: bool) -> None:
-        """Sort what waits; wait for something when nothing does. Calls are for between two transactions."""
+    def _collect(self, wait: bool, most: float = _ROOM_SECONDS) -> None:
+        """Sort what waits; wait for something when nothing does, but `most` seconds only when there are lines. Calls are for
+        between two transactions."""
         while True:
             try:
-                job = self._queue.get(wait, _ROOM_SECONDS if self._bulks else None)
+                job = self._queue.get(wait, most if self._bulks else None)
             except queue.Empty:
                 return
             wait = False
@@ -261,7 +266,8 @@ class Ingest:
                 self._bulks.append(job)
             room -= step
             yield part
-            self._collect(wait=False)
+            at_ease = step == SHORT_STEP and self._waiting < HURRY_LINES and bool(self._bulks)
+            self._collect(wait=at_ease, most=EASE_SECONDS)
             if self._singles:
                 yield self._next_singles(taken)
                 return
