@@ -9,7 +9,7 @@ import pytest
 from console_cases import Console, console
 from server_cases import TRIGGER, event, post
 from underwing.engine import Engine
-from underwing.model import ACTIONS, GUESSED_STAGES, KNOWN_STAGES, STAGES, Level
+from underwing.model import ACTIONS, GUESSED_STAGES, KNOWN_STAGES, SPEAKER_STAGES, STAGES, Level
 from underwing.packs import Packs
 from underwing.policy import load_policy
 from underwing.server.console.live import SHOWN
@@ -34,7 +34,7 @@ def service(small_packs: Packs, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def test_every_word_of_a_decision_is_in_the_catalogue() -> None:
-    for stage in (*STAGES, *KNOWN_STAGES, *GUESSED_STAGES):
+    for stage in (*STAGES, *KNOWN_STAGES, *GUESSED_STAGES, *SPEAKER_STAGES):
         assert known(f"signs.stage.{stage}")
         assert known(f"signs.does.{stage}")
         assert known(f"cases.stage.{stage}")

@@ -13,7 +13,7 @@ import underwing.casebook as casebook
 import underwing.server.console as package
 from underwing.casebook.errors import CasebookError
 from underwing.casebook.people import PeopleError
-from underwing.model import ACTIONS, GUESSED_STAGES, KNOWN_STAGES, STAGES, UNSEEN_STAGES
+from underwing.model import ACTIONS, GUESSED_STAGES, KNOWN_STAGES, SPEAKER_STAGES, STAGES, UNSEEN_STAGES
 from underwing.server.console.words import HOME, LANGUAGES, catalogue, say
 
 CODE = Path(package.__file__).parent
@@ -66,7 +66,7 @@ def test_every_key_that_is_used_exists() -> None:
 
 
 def test_what_the_engine_says_has_words() -> None:
-    stages = {*STAGES, *KNOWN_STAGES, *GUESSED_STAGES, *UNSEEN_STAGES}
+    stages = {*STAGES, *KNOWN_STAGES, *GUESSED_STAGES, *UNSEEN_STAGES, *SPEAKER_STAGES}
     wanted = {f"{page}.stage.{name}" for page in ("signs", "cases") for name in stages}
     wanted |= {f"signs.does.{name}" for name in stages}
     wanted |= {f"{page}.action.{name}" for page in ("signs", "cases") for name in ACTIONS}

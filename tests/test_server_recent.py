@@ -91,5 +91,11 @@ def test_an_explanation_is_dated_and_in_sentences(service: Running) -> None:
 
 
 def test_every_stage_has_its_words() -> None:
-    assert {*model.STAGES, *model.KNOWN_STAGES, *model.GUESSED_STAGES, *model.UNSEEN_STAGES} == set(STAGES)
+    assert {
+        *model.STAGES,
+        *model.KNOWN_STAGES,
+        *model.GUESSED_STAGES,
+        *model.UNSEEN_STAGES,
+        *model.SPEAKER_STAGES,
+    } == set(STAGES)
     assert when("2026-11-02T17:05:00Z") == "2 November 2026, 17:05 UTC"

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from msgspec import structs
 
 from underwing.engine.corrections import correct
+from underwing.engine.heard import hear
 from underwing.engine.keys import pair_key, room_target, short_hash
 from underwing.engine.links import Links, listed_of
 from underwing.engine.media import judge_media
 from underwing.engine.overheard import taken_for_said
-from underwing.engine.people import as_claimed, note_speaker, readings_of_others, target_of
+from underwing.engine.people import as_claimed, as_heard, note_speaker, readings_of_others, target_of
 from underwing.engine.said import Said
 from underwing.engine.sides import calm, other_side, press, raised
 from underwing.engine.state import State
@@ -63,10 +64,12 @@ from underwing.risk import (
     fold_spread,
     fold_told,
     is_minor,
+    taken_for_minor,
     with_reading,
 )
 from underwing.risk.context import UNKNOWN
 from underwing.text import NOTHING, ClaimFinder, Meaning, simhash
+from underwing.text.sieve import NUMBER
 
 ENGINE_VERSION = "1"
 
@@ -152,16 +155,19 @@ class Engine:
         claims = self.packs.claims(event.text, scan.view, scan.clues) if scan.clues else NOTHING
         trigger = trigger_level(scan.view)
         at = int(event.at.timestamp())
+        signals = scan.signals
+        if signals or scan.clues & NUMBER:
+            signals = hear(state, event, at, scan, claims, self.settings)
         key = f"{sender}\x1f{other}"
         opening = key not in state.pairs
         if not direct:
             note_speaker(state, event, at)
         elif opening:
             state.pairs.put(key, PairState(at))
-        read = self._read(state, event, at, scan.plain, bool(scan.signals), other, direct)
+        read = self._read(state, event, at, scan.plain, bool(signals), other, direct)
         listed = self._links.match(event.text) if self._links is not None else ()
         if (
-            not scan.signals
+            not signals
             and not listed
             and (read is None or read[0] is None)
             and not (opening and direct)
@@ -170,14 +176,14 @@ class Engine:
         ):
             return self._quiet(event.id, sender, other if direct else None)
         said = Said(
-            at=at, key=key, other=other, direct=direct, opening=opening, view=scan.view, signals=scan.signals,
+            at=at, key=key, other=other, direct=direct, opening=opening, view=scan.view, signals=signals,
             claims=claims, read=read, listed=listed,
         )  # fmt: skip
-        target, theirs = target_of(state, event, other, direct)
+        target, theirs = target_of(state, event, other, direct, self.settings)
         if trigger:
             mine = state.accounts.get(sender) or UNKNOWN
             if target is not None and is_minor(theirs) is None:
-                theirs = as_claimed(state, target, theirs)
+                theirs = as_claimed(state, target, theirs, self.settings)
             return self._verdicts.trigger(state, event, at, target, mine, theirs, trigger)
         return self._weigh(state, event, said, target, theirs)
 
@@ -203,7 +209,7 @@ class Engine:
         pair = None if opening and read is None else state.pairs.get(key)
         mine = state.accounts.get(sender) or UNKNOWN
         if target is not None and is_minor(theirs) is None:
-            theirs = as_claimed(state, target, theirs)
+            theirs = as_claimed(state, target, theirs, self.settings)
         parties = Parties.of(mine, theirs, target or "", sender)
         actor = state.actors.get(sender)
         cues, help_route = self._cues(event, at, said.signals, parties)
@@ -303,30 +309,13 @@ class Engine:
             if stage in ("distress", "disclose") or (stage == "report_quote" and parties.actor_minor):
                 help_route = help_route or parties.actor_minor is not False
             if stage == "report_quote" and signal.signal.split(".")[1] == stage:
-                cues.append(
-                    Cue(
-                        signal.signal,
-                        stage,
-                        self.settings.talk_of_harm,
-                        at,
-                        event.id,
-                        signal.span,
-                        signal.source,
-                    )
-                )
+                weight = self.settings.talk_of_harm
+                cues.append(Cue(signal.signal, stage, weight, at, event.id, signal.span, signal.source))
             if stage == "report_quote" or stage == "advice":
                 continue
+            needs = signal.needs
             cues.append(
-                Cue(
-                    signal.signal,
-                    stage,
-                    signal.weight,
-                    at,
-                    event.id,
-                    signal.span,
-                    signal.source,
-                    signal.needs,
-                )
+                Cue(signal.signal, stage, signal.weight, at, event.id, signal.span, signal.source, needs)
             )
         return cues, help_route
 
@@ -342,9 +331,12 @@ class Engine:
         if known is None and direct and state.accounts.get(other) is None:
             return None
         mine = known or UNKNOWN
-        target, theirs = target_of(state, event, other, direct)
-        if not (is_minor(mine) or is_minor(theirs)):
-            return None
+        target, theirs = target_of(state, event, other, direct, settings)
+        heard = not (is_minor(mine) or is_minor(theirs))
+        if heard:
+            if not (taken_for_minor(mine, settings) or taken_for_minor(theirs, settings)):
+                return None
+            theirs = as_heard(theirs, settings)
         sense = self._meaning.read(view)
         if sense.idle:
             return (None,)
@@ -362,7 +354,9 @@ class Engine:
             readings_of_others(state, event, sender, other, direct),
             at,
             settings,
-            counts=child_of(parties) != "actor" and not parties.kin,
+            counts=child_of(parties) != "actor"
+            and not parties.kin
+            and (not heard or parties.target_minor is True),
             worded=lambda: cued or self.packs.scanner.telling_word(view) is not None,
             minor=parties.actor_proven and parties.actor_minor is True,
             what=sense.what,

@@ -28,7 +28,7 @@ def judge_media(state: State, event: Media, verdicts: Verdicts) -> Decision:
     A classifier's score raises no level and is a reason only where a rule that fired looked at it.
     """
     direct = event.surface == "dm" and len(event.to) == 1
-    target, theirs = target_of(state, event, event.to[0] if direct else "", direct)
+    target, theirs = target_of(state, event, event.to[0] if direct else "", direct, verdicts.settings)
     found = counting(event.matches)
     reasons = [known_reason(match, event.id, event.at.timestamp()) for match in found[:MOST_REASONS]]
     checked = "match" if found else "clear" if event.matches else event.state

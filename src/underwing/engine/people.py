@@ -5,7 +5,7 @@ from msgspec import structs
 from underwing.engine.keys import pair_key
 from underwing.engine.state import State
 from underwing.model import Media, Message
-from underwing.risk import Facts, Reading, RoomState, is_minor
+from underwing.risk import Facts, Reading, RoomState, Settings, is_minor, taken_for_minor
 from underwing.risk.context import UNKNOWN
 
 MAX_AUDIENCE = 16
@@ -22,15 +22,18 @@ def note_speaker(state: State, event: Message, at: int) -> None:
         state.rooms.put(event.conversation, structs.replace(room, speakers=(*others, (event.sender, at))))
 
 
-def target_of(state: State, event: Message | Media, other: str, direct: bool) -> tuple[str | None, Facts]:
-    """Who is addressed, and what is known: in a room, the child whose stream it is or who spoke last, else the youngest."""
+def target_of(
+    state: State, event: Message | Media, other: str, direct: bool, settings: Settings
+) -> tuple[str | None, Facts]:
+    """Who is addressed, and what is known: in a room, the child whose stream it is or who spoke last, else who is taken for
+    one, else somebody of unknown age."""
     if direct:
         return other, state.accounts.get(other) or UNKNOWN
     room = state.rooms.get(event.conversation)
     spoke = [name for name, _ in reversed(room.speakers)] if room else []
     if room is not None and room.host:
         spoke.insert(0, room.host)
-    unknown: str | None = None
+    unknown = heard = None
     for name in dict.fromkeys([*spoke, *event.to[:MAX_AUDIENCE]]):
         if name == event.sender:
             continue
@@ -39,18 +42,27 @@ def target_of(state: State, event: Message | Media, other: str, direct: bool) ->
             return name, facts
         if unknown is None and (facts is None or is_minor(facts) is None):
             unknown = name
+        if heard is None and facts is not None and taken_for_minor(facts, settings):
+            heard = name
+    unknown = heard or unknown
     if unknown is not None:
         return unknown, state.accounts.get(unknown) or UNKNOWN
     rest = [name for name in [*spoke, *event.to[:MAX_AUDIENCE]] if name != event.sender]
     return (rest[0], state.accounts.get(rest[0]) or UNKNOWN) if rest else (None, UNKNOWN)
 
 
-def as_claimed(state: State, account: str, facts: Facts) -> Facts:
-    """Facts of an account of unknown age, taken at its word where it said to be under 18."""
+def as_claimed(state: State, account: str, facts: Facts, settings: Settings) -> Facts:
+    """Facts of an account of unknown age, taken at its word where it said how old it is, else by what else it said."""
     claims = state.actors.get(account)
-    if claims is not None and claims.ages and claims.ages[-1][0] < 18:
-        return structs.replace(facts, declared_age=claims.ages[-1][0])
-    return facts
+    if claims is not None and claims.ages:
+        age = claims.ages[-1][0]
+        return structs.replace(facts, declared_age=age) if age < 18 else facts
+    return as_heard(facts, settings)
+
+
+def as_heard(facts: Facts, settings: Settings) -> Facts:
+    """Facts of an account, as those of a child where it is taken for one."""
+    return structs.replace(facts, minor=True) if taken_for_minor(facts, settings) else facts
 
 
 def other_speakers(state: State, event: Message, sender: str) -> list[str]:

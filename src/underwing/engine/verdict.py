@@ -36,6 +36,7 @@ from underwing.risk import (
     levels_of,
     pressed_by_words,
     recently_seen,
+    taken_for_minor,
 )
 from underwing.risk.context import UNKNOWN
 from underwing.risk.settings import DAY, PRESSING
@@ -84,7 +85,7 @@ class Verdicts:
         observer: Callable[[str, PolicyFacts], None] | None,
     ) -> None:
         self.versions, self._policy, self._shadow = versions, policy, shadow
-        self._settings, self._observer = settings, observer
+        self.settings, self._observer = settings, observer
         self._quotas = Quotas(policy)
 
     def quiet(self, event: str, actor: str | None, target: str | None) -> Decision:
@@ -101,7 +102,7 @@ class Verdicts:
         kept: list[Contribution] = list(made)
         if pair is not None:
             prior = case.actor_state.score if case.actor_state else 0.0
-            level, score = levels_of(pair, at, self._settings, prior)
+            level, score = levels_of(pair, at, self.settings, prior)
             if is_nobody(actor):  # misheard, or part of a film: enough for a person to look
                 level = min(level, int(Level.review))
             kept = [*pair.kept, *(c for c in made if c not in pair.kept)]
@@ -150,6 +151,7 @@ class Verdicts:
             reasons=(
                 *(listed.reasons(event.id, iso(at)) if listed is not None else ()),
                 *((reason_of(c) for c in kept) if level or made else ()),
+                *(_heard(theirs, self.settings) if level else ()),
             ),
             versions=self.versions,
             score=round(score, 3),
@@ -165,7 +167,7 @@ class Verdicts:
         """The level that the same opener to many young accounts reaches by itself, where it is the higher one."""
         if actor_state is None or actor is None:
             return None
-        score, settings = actor_state.score, self._settings
+        score, settings = actor_state.score, self.settings
         alone = 2 if score >= settings.review else 1 if score >= settings.watch else 0
         if alone <= level or not any(c.signal == "actor.same-opener" for c in actor_state.kept):
             return None
@@ -178,7 +180,7 @@ class Verdicts:
         pressed = state.targets.get(target) if target is not None else None
         if pressed is None or len(pressed.pressing) < 2 or not any(c.stage in PRESSING for c in made):
             return 0.0
-        settings, overheard = self._settings, short_hash(nobody(getattr(event, "conversation", "")))
+        settings, overheard = self.settings, short_hash(nobody(getattr(event, "conversation", "")))
         pressing = [s for who, s, _ in pressed.pressing if who != overheard]
         strong = [s for s in pressing if s >= settings.target_each]
         joint = sum(pressing)
@@ -195,15 +197,15 @@ class Verdicts:
             return _NOTHING
         conversation: str = event.conversation  # type: ignore[union-attr]
         pressed = state.targets.get(target)
-        words, strong = pressed_by_words(pressed, at, self._settings)
-        seen, kept = recently_seen(room, at, self._settings)
+        words, strong = pressed_by_words(pressed, at, self.settings)
+        seen, kept = recently_seen(room, at, self.settings)
         who = pressers(room, conversation, strong)
         overheard = len(who) > 1 and is_nobody(who[-1])
         if (
             pressed is None
             or not who
             or not (kept or overheard)
-            or words + seen < self._settings.target_review
+            or words + seen < self.settings.target_review
         ):
             return _NOTHING
         first = pressed.level < Level.review
@@ -215,7 +217,7 @@ class Verdicts:
             for pair in pairs
             if pair is not None
             for made in pair.kept
-            if made.stage in PRESSING and at - made.at <= self._settings.stream_tau * 3
+            if made.stage in PRESSING and at - made.at <= self.settings.stream_tau * 3
         ]
         return _Beside(words + seen, [*said, *kept], first, who[0])
 
@@ -314,6 +316,19 @@ def _stage_of(made: list[Contribution], kept: list[Contribution]) -> str | None:
     if rising:
         return max(rising, key=lambda c: c.milli).stage
     return kept[-1].stage if kept else None
+
+
+def _heard(theirs: Facts, settings: Settings) -> list[Reason]:
+    """Why somebody of unknown age was taken for a child, where that is so. It adds nothing to the score."""
+    if is_minor(theirs) is not None or not taken_for_minor(theirs, settings):
+        return []
+    return [
+        Reason(
+            signal=one.signal, stage="young", span=(one.start, one.end) if one.start >= 0 else None, weight=0.0,
+            at=iso(one.at), event=one.event, source=one.source,
+        )
+        for one in theirs.heard
+    ]  # fmt: skip
 
 
 def reason_of(c: Contribution) -> Reason:

@@ -33,6 +33,9 @@ VICTIM_STAGES = ("refuse", "distress", "disclose")
 PROTECTIVE_STAGES = ("report_quote", "advice", "protective")
 """Talk about harm, advice on it, and signs that the people who should know do know."""
 
+SPEAKER_STAGES = ("young",)
+"""What speaks for its sender's being of school age. It says nothing against anybody, and stands in no pair."""
+
 STAGES = ACTOR_STAGES + VICTIM_STAGES + PROTECTIVE_STAGES
 
 KNOWN_STAGES = ("known_media", "known_link")

@@ -7,7 +7,7 @@ May import: model. (Near-duplicate openers come in as hashes.)
 
 from underwing.risk.actor import fold_approach, fold_claim, fold_complaint, fold_spread, fold_told
 from underwing.risk.clear import clear_actor, clear_pair, clear_target
-from underwing.risk.context import Facts, Parties, child_of, effective_age, is_minor
+from underwing.risk.context import Facts, Heard, Parties, child_of, effective_age, is_minor, taken_for_minor
 from underwing.risk.pair import Cue, decayed, fold_pair, levels_of, with_reading
 from underwing.risk.reading import evidence_of, fold_reading
 from underwing.risk.settings import Settings
@@ -20,6 +20,7 @@ __all__ = [
     "Contribution",
     "Cue",
     "Facts",
+    "Heard",
     "PairState",
     "Parties",
     "Reading",
@@ -48,5 +49,6 @@ __all__ = [
     "levels_of",
     "pressed_by_words",
     "recently_seen",
+    "taken_for_minor",
     "with_reading",
 ]

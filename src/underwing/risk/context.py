@@ -6,6 +6,18 @@ from underwing.model import Account
 from underwing.risk.settings import HARD_STAGES, Settings
 
 
+class Heard(Struct, frozen=True, gc=False, array_like=True):
+    """Something an account said that speaks for its being of school age: the signal, thousandths of nats, and where."""
+
+    signal: str
+    milli: int
+    event: str
+    at: int
+    start: int = -1
+    end: int = -1
+    source: str = ""
+
+
 class Facts(Struct, frozen=True, gc=False, array_like=True):
     """What is known of an account, each with its provenance in its name; None is unknown."""
 
@@ -16,6 +28,8 @@ class Facts(Struct, frozen=True, gc=False, array_like=True):
     created_at: int | None = None
     country: str | None = None
     relations: dict[str, str] = {}
+    heard: tuple[Heard, ...] = ()
+    """What speaks for a child while nobody says how old the account's owner is."""
 
     def updated(self, event: Account) -> "Facts":
         """These facts after an `account` event: absent fields stay, explicit nulls take a fact back."""
@@ -30,6 +44,7 @@ class Facts(Struct, frozen=True, gc=False, array_like=True):
             self.created_at if created is UNSET else (int(created.timestamp()) if created else None),
             self.country if event.country is UNSET else event.country,
             self.relations if event.relations is UNSET else dict(event.relations),
+            self.heard,
         )
 
 
@@ -51,6 +66,14 @@ def is_minor(facts: Facts) -> bool | None:
         return facts.minor
     age = effective_age(facts)
     return None if age is None else age < 18
+
+
+def taken_for_minor(facts: Facts, settings: Settings) -> bool:
+    """Whether the account is treated as a child's: it is one, or nobody knows and what it said speaks for it."""
+    known = is_minor(facts)
+    if known is not None:
+        return known
+    return bool(facts.heard) and sum(one.milli for one in facts.heard) >= 1000 * settings.heard_enough
 
 
 class Parties(Struct, frozen=True, gc=False):

@@ -43,6 +43,10 @@ class Settings(Struct, frozen=True, gc=False, kw_only=True):
     """Scores do not fall below this: protective talk beforehand helps a little, and fades like all else."""
     talk_of_harm: float = -0.37
     """Somebody tells what somebody else did: the conversation is about harm, more often than it is harm."""
+    heard_enough: float = 1.5
+    """Nats of words of school and home from which an account of unknown age is taken for a child's."""
+    age_told: float = 2.0
+    """What an age below 18 that somebody tells of themselves adds to that."""
     calm_share: float = 0.76
     """What protective talk of one side counts for the other."""
     protect_cap: float = 3.0

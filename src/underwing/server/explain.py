@@ -37,6 +37,7 @@ STAGES = {
     "report_quote": "is about something another person said",
     "advice": "is advice",
     "protective": "shows that people who should know do know",
+    "young": "speaks for its sender's being of school age",
 }
 """What an account does, by stage; the sentence continues with whom it does it to."""
 
@@ -64,7 +65,7 @@ def reason_sentence(reason: Reason, actor: str | None, target: str | None) -> st
     if reason.signal.startswith("test."):
         return f"{when(reason.at)}: the documented test phrase was sent; nothing happened."
     does = STAGES.get(reason.stage, f"shows a sign ({reason.stage})")
-    if reason.stage in ("protective", "advice", "report_quote"):
+    if reason.stage in ("protective", "advice", "report_quote", "young"):
         told = f"the message {does}"
     else:
         told = f"towards {target}, {actor} {does}" if actor and target else f"{actor or 'an account'} {does}"

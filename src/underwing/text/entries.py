@@ -1,6 +1,6 @@
 """What a signal pack entry is, once read: the unit that the scanner matches and a reason cites."""
 
-from underwing.model import STAGES, Act, Direction
+from underwing.model import SPEAKER_STAGES, STAGES, Act, Direction
 from underwing.text.patterns import Compiled, PatternError, compile_pattern
 
 ACTS = ("ask", "offer", "demand", "threaten", "tell", "quote", "negate", "advise")
@@ -46,8 +46,9 @@ class Entry:
         self.weight, self.source, self.frame = float(weight), source, frame
         self.match, self.unless, self.needs = match, unless or [], tuple(needs or ())
         self.examples, self.counter = examples or [], counter or []
-        if stage not in STAGES:
-            raise EntryError(f"{id}: unknown stage {stage!r}; known are {', '.join(STAGES)}")
+        if stage not in (*STAGES, *SPEAKER_STAGES):
+            known = ", ".join((*STAGES, *SPEAKER_STAGES))
+            raise EntryError(f"{id}: unknown stage {stage!r}; known are {known}")
         if act not in ACTS:
             raise EntryError(f"{id}: unknown act {act!r}; known are {', '.join(ACTS)}")
         if direction not in DIRECTIONS:

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from underwing.casebook.insights import Confirmed, alarms
 from underwing.casebook.people import May
-from underwing.model import STAGES
+from underwing.model import SPEAKER_STAGES, STAGES
 from underwing.packs import Packs
 from underwing.server.console.asked import chosen
 from underwing.server.console.desk import Desk
@@ -17,6 +17,8 @@ from underwing.server.console.site import Site, View
 from underwing.server.console.visit import Visit
 from underwing.server.http import Refusal, Response
 from underwing.text.entries import Entry
+
+STAGES_OF_PACKS = (*STAGES, *SPEAKER_STAGES)
 
 
 class Listed(Struct, frozen=True):
@@ -39,14 +41,14 @@ async def packs(desk: Desk, kept: Kept, visit: Visit) -> Response:
     """The entries of one language, or of one stage in it; the engine's packs never change while it runs."""
     held: Packs = await desk.engine(lambda runner: runner.engine.packs)
     language = chosen(visit.query, "language", held.languages) or held.languages[0]
-    stage = chosen(visit.query, "stage", STAGES)
+    stage = chosen(visit.query, "stage", STAGES_OF_PACKS)
     span = SPANS[-1]
     try:
         counted = alarms((await kept.get(desk.database, span)).decided)
     except Refusal:  # without a casebook nothing was decided
         counted = []
     return render(
-        visit, "packs.html.j2", languages=held.languages, language=language, stages=STAGES, stage=stage,
+        visit, "packs.html.j2", languages=held.languages, language=language, stages=STAGES_OF_PACKS, stage=stage,
         version=held.version, entries=listed(held, language, stage, counted), span=span,
     )  # fmt: skip
 
