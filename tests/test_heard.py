@@ -105,9 +105,16 @@ def test_an_age_that_becomes_known_ends_it() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "seconds", "heard"),
-    [("12", 60, True), ("im 13 u", 60, True), ("14, second year", 90, True), ("12", ANSWER_SECONDS + 60, False),
-     ("25", 60, False), ("at 12 then", 60, False)],
-)  # fmt: skip
+    [
+        ("12", 60, True),
+        ("im 13 u", 60, True),
+        ("14, second year", 90, True),
+        ("12", ANSWER_SECONDS + 60, False),
+        ("10 years ago there was none of that", 60, False),
+        ("25", 60, False),
+        ("at 12 then", 60, False),
+    ],
+)
 def test_a_number_is_an_age_after_a_question_for_it(answer: str, seconds: int, heard: bool) -> None:
     asked = said(0, "a", "hey how old are you?")
     state, _ = decided([asked, said(1, "b", answer, seconds=seconds)], meaning=False)

@@ -19,9 +19,9 @@ from underwing.text import Claims
 from underwing.text.scan import Scan
 from underwing.text.sieve import NUMBER
 
-ANSWER_SECONDS = 600
-"""So soon after a question for one's age a number is an answer to it."""
-_AGE = re.compile(r" ?(?:[89]|1[0-7])(?: |$)")
+ANSWER_SECONDS = 120
+"""So soon after a question for one's age a number is an answer to it, with few words after it."""
+_AGE = re.compile(r" ?(?:[89]|1[0-7])(?: [^ ]+){0,4} ?$")
 
 YOUNGEST = 8
 """An age told below this is more often something else (a number of years, a time)."""
