@@ -199,6 +199,7 @@ def test_a_platform_brings_a_file_later_and_gets_a_receipt(service: Console) -> 
     assert bring(service, case, data).json()["file"] == made["file"]
     assert bring(service, 99_999, data).json()["error"]["code"] == "unknown_case"
     assert bring(service, case, data, event="match-1").json()["error"]["code"] == "unknown_event"
+    assert bring(service, case, data, event="").json()["error"]["code"] == "bad_query"
     with service.client("reviewer") as client:
         assert client.post(f"/v1/cases/{case}/evidence", content=data).status_code == 403
     with service.client("platform") as client:

@@ -56,7 +56,12 @@ class Bring:
     async def post(self, request: Request, number: str) -> Response:
         """Seal a file into a case; answered when it is on the disk."""
         desk, evidence, settings = self._desk(), self._evidence(), self._settings
-        event = request.query("event").get("event", "")
+        query = request.query("event")
+        event = query.get("event", "")
+        if "event" in query and not event:
+            raise Refusal(
+                400, "bad_query", "event is the id of an event of the case; leave it out where there is none"
+            )
         case = await asyncio.to_thread(self._case, number, event)
         with desk.place():
             upload = await read_upload(request, settings.media_max, seconds=settings.read_seconds)
