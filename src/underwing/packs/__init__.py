@@ -1,7 +1,8 @@
-"""The signal packs: data files, one a language, and how they are read.
+"""The signal packs: data files by language, and how they are read.
 
-`data/*.toml` hold the languages; an operator's own directory is laid over them (same file format: an entry
-with a known id replaces it, a new one is added). Adding a language is adding one file here.
+`data/*.toml` hold the languages, `*.young.toml` what speaks for its speaker's being a child. An operator's own directory
+is laid over them (same file format: an entry with a known id replaces it, a new one is added). Adding a language is
+adding one file here.
 May import: model, text (for what an entry is).
 """
 
