@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -175,6 +176,31 @@ def test_demo_stops_cleanly_while_it_starts_and_on_a_ctrl_c_that_comes_twice(tmp
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     assert "stopped cleanly" in out
+    assert not list(tmp_path.glob("underwing-demo-*"))
+
+
+def test_demo_stops_cleanly_however_often_ctrl_c_is_passed_on(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", "from underwing.cli import main; main()", "demo", "--port", "0"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert process.stdout
+    assert any("http://127.0.0.1" in line for line in process.stdout)
+    told = threading.Event()
+
+    def press() -> None:
+        while not told.is_set() and process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.005)
+
+    pressing = threading.Thread(target=press, daemon=True)
+    pressing.start()
+    told_of_it = any("stopped cleanly" in line for line in process.stdout)
+    told.set()
+    pressing.join()
+    _, err = process.communicate(timeout=60)
+    assert told_of_it, err
+    assert "Traceback" not in err
     assert not list(tmp_path.glob("underwing-demo-*"))
 
 

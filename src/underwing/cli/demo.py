@@ -15,7 +15,7 @@ from msgspec import UNSET, structs
 from underwing.cli.common import decision_lines, out, plain_errors, print_json
 from underwing.cli.demo_cases import furnish, others, team
 from underwing.cli.demo_platform import Platform
-from underwing.cli.demo_stage import Stage, staged
+from underwing.cli.demo_stage import Stage, one_ctrl_c, staged
 from underwing.evaluation import Conversation, read, to_events
 from underwing.model import Account, Decision, Event, Message
 from underwing.server.logs import set_up
@@ -30,12 +30,13 @@ def demo(
     json: Annotated[bool, typer.Option("--json", help="Print decisions as JSON lines.")] = False,
 ) -> None:
     """Start the service on loopback, replay shipped conversations, open the console on the cases that come of them."""
-    with tempfile.TemporaryDirectory(prefix="underwing-demo-") as folder, plain_errors():
-        set_up("error")
-        with suppress(KeyboardInterrupt), staged(Path(folder), port) as stage:
-            _shown(stage, pace, once=once, json=json)
-    if not json:
-        out.print("\nstopped cleanly")
+    with one_ctrl_c():
+        with tempfile.TemporaryDirectory(prefix="underwing-demo-") as folder, plain_errors():
+            set_up("error")
+            with suppress(KeyboardInterrupt), staged(Path(folder), port) as stage:
+                _shown(stage, pace, once=once, json=json)
+        if not json:
+            out.print("\nstopped cleanly")
 
 
 def _shown(stage: Stage, pace: float, *, once: bool, json: bool) -> None:

@@ -1,9 +1,10 @@
 """The service that the demo runs: on loopback, in a thread of its own, all its files in one folder."""
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -62,15 +63,11 @@ class Stage:
         self._complain()
 
     def stop(self) -> None:
-        """End it, when what is under way is answered. Leaves the program where Ctrl-C is pressed again meanwhile."""
+        """End it, when what is under way is answered."""
         self.service.stop()
-        began = time.monotonic()
         while not self._ended.is_set():
-            try:
+            with suppress(KeyboardInterrupt):
                 self._ended.wait()
-            except KeyboardInterrupt:
-                if time.monotonic() - began > HURRY:
-                    leave("left before the service had ended")
 
     def _run(self) -> None:
         try:
@@ -83,6 +80,26 @@ class Stage:
     def _complain(self) -> None:
         if self._problem:
             raise self._problem[0]
+
+
+@contextmanager
+def one_ctrl_c() -> Iterator[None]:
+    """The first Ctrl-C breaks off what runs. Those that follow are the same one, until `HURRY` has passed: then the
+    program is left. For the main thread."""
+    pressed: list[float] = []
+
+    def told(*_: object) -> None:
+        if not pressed:
+            pressed.append(time.monotonic())
+            raise KeyboardInterrupt
+        if time.monotonic() - pressed[0] > HURRY:
+            leave("left before the service had ended")
+
+    before = signal.signal(signal.SIGINT, told)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
