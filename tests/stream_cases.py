@@ -44,6 +44,11 @@ def say(
         )  # fmt: skip
 
 
+def kinds(told: dict[str, Any]) -> list[str]:
+    """What the events of a stream told of what can be seen of it, oldest first."""
+    return [event["why"].partition(":")[0] for event in told["events"] if event["type"] == "stream"]
+
+
 class Asked:
     """One stream, as the service tells it."""
 
@@ -65,5 +70,5 @@ class Asked:
         return one
 
     def told(self) -> list[str]:
-        """What was told of what can be seen, oldest first."""
-        return [event["why"].partition(":")[0] for event in self.now()["events"] if event["type"] == "stream"]
+        """What was told of what can be seen until now, oldest first."""
+        return kinds(self.now())

@@ -16,7 +16,7 @@ from joserfc.jwk import OctKey
 from debian import program
 from live_servers import free_port, publisher, rtmp_server
 from server_cases import Running, running
-from stream_cases import Asked
+from stream_cases import Asked, kinds
 from underwing.engine import Engine
 from underwing.server.streams.hooks.config import HookError, load_hooks
 
@@ -110,7 +110,7 @@ def test_nginx_rtmp_starts_and_stops_watches_by_itself(
                 assert one.now()["state"] == "watching"
             ended = one.until(lambda told: told["state"] == "ended")
             assert ended["why"] == "the publisher ended it"
-    assert "unseen" not in one_told(ended)
+    assert "unseen" not in kinds(ended)
 
 
 def test_with_commands_nothing_is_kept_from_being_published_while_the_service_is_down(tmp_path: Path) -> None:
@@ -120,10 +120,6 @@ def test_with_commands_nothing_is_kept_from_being_published_while_the_service_is
     ):
         time.sleep(4)
         assert sending.poll() is None
-
-
-def one_told(told: dict[str, Any]) -> list[str]:
-    return [event["why"].partition(":")[0] for event in told["events"]]
 
 
 def form(call: str, **more: str) -> dict[str, str]:
