@@ -151,6 +151,37 @@ def test_small_talk_takes_back_little(count: int) -> None:
     assert reading.evidence >= 2 * S.reading_each - S.reading_back
 
 
+@given(st.lists(st.tuples(nats, nats, nats), min_size=1, max_size=40))
+def test_what_is_dull_adds_nothing_and_is_no_context(messages: list[tuple[float, float, float]]) -> None:
+    start, _ = fold_reading(None, (2.0, 1.0, -1.0), [], 100, S, counts=True, worded=lambda: True)
+    reading = start
+    for senses in messages:
+        reading, gain = fold_reading(reading, senses, [], 100, S, counts=True, worded=lambda: True, dull=True)
+        assert -S.reading_each <= gain <= 0
+    assert (reading.own, reading.other, reading.weight) == (start.own, start.other, start.weight)
+    assert reading.worded == start.worded
+
+
+@pytest.mark.parametrize("text", ["haha yes", "same here", "did you see the match"])
+def test_small_talk_leaves_no_context(text: str) -> None:
+    engine, state = Engine(load_packs(), load_policy(), meaning=Meaning.load()), MemoryState()
+    engine.step(state, Account(id="child", minor=True))
+    seen = []
+    for number, said in enumerate(["dont tell your mum about this", text]):
+        message = Message(
+            id=f"e{number}", at=datetime(2026, 1, 1, tzinfo=UTC), surface="dm", conversation="c", sender="x",
+            to=["child"], text=said,
+        )  # fmt: skip
+        engine.step(state, message)
+        pair = state.pairs.get("x\x1fchild")
+        assert pair is not None
+        assert pair.reading is not None
+        seen.append(pair.reading)
+    before, after = seen
+    assert (before.own, before.other, before.weight) == (after.own, after.other, after.weight)
+    assert after.evidence <= before.evidence
+
+
 def test_a_known_minor_gathers_less() -> None:
     older, younger = None, None
     for _ in range(20):

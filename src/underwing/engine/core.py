@@ -359,6 +359,7 @@ class Engine:
             and (not heard or parties.target_minor is True),
             worded=lambda: cued or self.packs.scanner.telling_word(view) is not None,
             minor=parties.actor_proven and parties.actor_minor is True,
+            dull=sense.dull,
             what=sense.what,
         )
         made = None

@@ -33,12 +33,13 @@ def fold_reading(
     counts: bool,
     worded: Callable[[], bool],
     minor: bool = False,
+    dull: bool = False,
     what: int = -1,
 ) -> tuple[Reading, float]:
     """Add one message; `senses` are its (now, own, other), `others` the readings of the other speakers.
 
     `counts` says whether it may count against its sender, who is a known `minor` or not; `worded` whether a pack knew
-    a word of it (asked only where that matters).
+    a word of it (asked only where that matters). What is `dull`, near small talk, adds nothing and is no context.
     `what` is a 16-bit hash of the message (-1 for none): one of the last few said again says nothing new.
     Returns the new reading and what the message added to the evidence.
     """
@@ -63,6 +64,8 @@ def fold_reading(
     if counts:
         each, cap = settings.reading_each, settings.reading_cap
         step = min(each, max(-each, ratio + settings.reading_offset))
+        if dull:
+            step = min(0.0, step)
         if minor:
             cap *= settings.reading_minor
             step *= settings.reading_minor if step > 0 else 1.0
@@ -70,13 +73,19 @@ def fold_reading(
         if peak > 0:
             floor = max(floor, peak - settings.reading_back)
         evidence = min(cap, max(floor, old + step))
-        if ratio > 0 and known < 9 and worded():
+        if ratio > 0 and not dull and known < 9 and worded():
             known += 1
     fade = settings.reading_fade
+    if dull:
+        context = before.own, before.other, before.weight
+    else:
+        context = (
+            round(before.own * fade + own, 3),
+            round(before.other * fade + other, 3),
+            round(before.weight * fade + 1, 3),
+        )
     return Reading(
-        round(before.own * fade + own, 3),
-        round(before.other * fade + other, 3),
-        round(before.weight * fade + 1, 3),
+        *context,
         _short(evidence, before.evidence),
         _short(max(peak, evidence), before.peak),
         max(at, before.at),

@@ -75,8 +75,9 @@ class Settings(Struct, frozen=True, gc=False, kw_only=True):
 
     reading_fade: float = 0.85
     """Decay of a conversation's context by each message of the same sender."""
-    reading_offset: float = 0.4
-    """Added to what each message says: the readers lean a little to the safe side for authors they have not seen."""
+    reading_offset: float = 0.5
+    """Added to what each message says: the readers lean a little to the safe side for authors they have not seen. It was
+    0.4 while near small talk was context: as much is found (docs/decisions/0017-reader.md)."""
     reading_each: float = 1.5
     """Most that one message can add to, or take from, the evidence of the meaning layer, in nats."""
     reading_floor: float = -0.5

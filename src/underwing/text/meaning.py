@@ -1,8 +1,9 @@
 """The meaning layer: what a message means in its conversation, for phrasings that no pack has.
 
 A table of word and character pieces (`grams.py`) makes three numbers of a message: how it reads by itself, and what it
-says as context for later messages of its sender and of everybody else. A further number knows plain small talk, which
-is passed over, however much of it there is. Only these numbers go on; no text is kept.
+says as context for later messages of its sender and of everybody else. A further number knows small talk: plain
+small talk is passed over, however much of it there is, and what is near it adds nothing. Only these numbers go on; no
+text is kept.
 The table was taught by a sentence encoder that is some thousand times slower (`scripts/train_meaning.py`,
 `docs/decisions/0017-reader.md`); where that is asked for and a message is not dull, it reads too (`encoder.py`), and the
 mean of both counts. What they say is capped, never alarms alone, and can be switched off.
@@ -21,9 +22,9 @@ from underwing.text.grams import add_up, code_points
 MODEL_FILE = Path(__file__).parent / "meaning.model"
 LONGEST = 400
 """Characters of a view that are read; what follows would say little."""
-DULL = -1.5
-"""Above this the number for small talk says that a second reading would tell little (above 0 a message is passed over). By
-cross-validation it spares the encoder 83 % of ordinary chat, and nothing that it would find is lost."""
+DULL = -1.0
+"""Above this the number for small talk says that a message tells little: it is no context, adds nothing and is not read
+again (above 0 it is passed over). Chosen on two splits by author (docs/decisions/0017-reader.md)."""
 _HEADS = 4
 
 
@@ -57,7 +58,7 @@ class Sense(msgspec.Struct, frozen=True, gc=False):
     idle: bool = False
     """Plain small talk, which says nothing of a conversation."""
     dull: bool = False
-    """Near enough to small talk that it needs no second reading."""
+    """Near enough to small talk that it adds nothing and needs no second reading."""
     what: int = -1
     """A 16-bit hash of the message, to know it again."""
 
