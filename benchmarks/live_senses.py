@@ -4,7 +4,8 @@ Method: 720p at 30 frames a second in H.264 with AAC, keyframes 2 s apart, a shi
 somebody speaks (espeak-ng), and text stands on it from the middle on. The file is read as fast as it comes, so that
 processor time (`time.process_time`, all threads) divided by stream seconds is the share of a core that a live stream takes.
 Each line is the difference to a watch without it, at the shipped intervals, calm and raised. Jobs wait for each other, so
-that none is passed over. Then the cost of one piece of work of each plug-in.
+that none is passed over. Then the cost of one piece of work of each plug-in, and of what is kept of a stream that is joined:
+one frame of 720p as a still, and a second of sound in pieces of 0.2 s.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from underwing.live.plugins import Plan, load
 from underwing.live.rolling import Keep, Rolling
 from underwing.live.senses import RATE as HEARD_RATE
 from underwing.live.senses import VOICE_STEP
+from underwing.live.stills import Stills
 from underwing.live.thinker import Thinker
 from underwing.live.watch import Watch
 
@@ -122,6 +124,31 @@ def main() -> None:
     print(
         f"{len(speech) / HEARD_RATE:.1f} s of speech: voices {one(lambda: everything.voices.voiced(whole)):.4f} s, "
         f"words {one(lambda: everything.recogniser.words(speech)):.3f} s"
+    )
+    joined()
+
+
+def joined() -> None:
+    """What one frame and a second of sound cost to be kept, where they come decoded."""
+    kept, scene, second = Stills(), panned("coffee", width=1280, height=720), iter(range(10**6))
+    frames = [
+        av.VideoFrame.from_ndarray(scene(n / 2), format="rgb24").reformat(format="yuv420p") for n in range(24)
+    ]
+
+    def see() -> None:
+        number = next(second)
+        kept.see(frames[number % len(frames)], float(number), float(number))
+
+    still = one(see, 240)
+    size, begun, piece = kept.size / (Keep().seconds + 1), next(second), np.zeros(HEARD_RATE // 5, np.float32)
+
+    def hear() -> None:
+        for part in range(5):
+            at = begun + next(second) + part / 5
+            kept.hear("mic", piece, at, at)
+
+    print(
+        f"one still kept: {still * 1e3:.2f} ms, {size / 1024:.0f} KiB; a second of sound: {one(hear, 240) * 1e3:.2f} ms"
     )
 
 
