@@ -22,7 +22,7 @@ from underwing.live.clip import NOTE, Clip
 from underwing.live.keeping import LastSeconds
 from underwing.live.rolling import STRETCH_BYTES, Keep
 from underwing.live.senses import RATE
-from underwing.live.stills import RESHAPE, SIDE, Stills
+from underwing.live.stills import MOST_GATHERED, RESHAPE, SIDE, Stills
 from underwing.live.viewer import MOST_TRACKS
 from whep_server import TOKEN, whep_server
 
@@ -181,6 +181,15 @@ def test_sounds_have_tracks_of_their_own_and_names_that_follow_one_another_share
             kept.hear(f"session {session}", sine(1.0), second, second)
     (clip,) = kept.clips()
     assert [len(track) // RATE for track in sounds(clip)] == [11, 1, 1, 1]
+
+
+def test_sound_that_comes_all_at_once_is_bounded_as_well():
+    kept = Stills(Keep(most=1 << 20))
+    kept.see(frame(still("coffee")(0)), 1.0, 0.0)
+    for _ in range(300):
+        kept.hear("mic", sine(1.0), 1.0, 1.0)
+        assert sum(map(len, kept._voices[0]._pieces)) <= (MOST_GATHERED + 1) * RATE
+        assert kept.size <= (1 << 20) + STRETCH_BYTES + 22 * RATE
 
 
 @settings(max_examples=25, deadline=None)

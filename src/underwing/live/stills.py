@@ -2,8 +2,8 @@
 
 Nothing is received or decoded for it. A frame comes from the watch's own looks, one in ten seconds while calm and two a
 second while raised; sound comes where somebody listens to it anyway, and is kept as those samples (16 kHz, 16 bits: as Opus
-it would take 30 KB a second less and 50 times the processor time, 0.002 of a core a track). Both are put into a `Rolling`
-as packets are, and give the same kind of file, which says of itself that it is made of single frames.
+it would take 30 KB a second less and 0.002 of a core a track more). Both are put into a `Rolling` as packets are, and give
+the same kind of file, which says of itself that it is made of single frames.
 
 Why not the packets? LiveKit's SDK decodes below its Python part and hands out none. aiortc has them in private parts only,
 and while calm, as before most cases, a WHEP session lasts for one look: there is nothing between the frames.
@@ -24,6 +24,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from underwing.live.clip import FORMAT, Clip
@@ -37,9 +38,9 @@ SIDE = 960
 MOST_STILL = 192 << 10
 """Bytes of a still, beyond which it is encoded again more coarsely. One of a photo takes 20 to 60 KB."""
 RESHAPE = 20.0
-GATHER, GAP = 0.5, 1.0
-"""Seconds of sound that are put into one packet; seconds without any that are left silent: what comes a little late or early
-joins on to what came before."""
+GATHER, GAP, MOST_GATHERED = 0.5, 1.0, 10.0
+"""Seconds of sound that are put into one packet; seconds without any that are left silent (what comes a little late or early
+joins on to what came before); seconds of sound that come at once and are put into one packet."""
 _SCALES = (4, 12, 31)
 """FFmpeg's scale of JPEG, 2 (best) to 31; 4 is much like quality 75. What the last gives is taken: 90 KB of noise."""
 _PIXELS = "yuvj420p"
@@ -120,7 +121,8 @@ class _Voice:
         """Take a piece; what was gathered before it, once that is `GATHER` seconds old: the second at which it begins, and
         16-bit samples. Sound that was held up comes all at once: it ended when its last piece came."""
         done = None
-        if self._pieces and arrived - self._begun >= GATHER:
+        held = sum(map(len, self._pieces))
+        if held and (arrived - self._begun >= GATHER or held >= MOST_GATHERED * RATE):
             done = self._placed(np.concatenate(self._pieces))
             self._pieces = []
         if not self._pieces:
@@ -155,6 +157,7 @@ class _Sheet:
         ]
         self._file.start_encoding()  # now its tracks know what they are
         self._encoders: dict[int, VideoCodecContext] = {}
+        self._scaler = VideoReformatter()
 
     @property
     def tracks(self) -> list[Stream]:
@@ -163,7 +166,7 @@ class _Sheet:
 
     def still(self, frame: VideoFrame, shape: tuple[int, int], tick: int) -> "Packet[Any]":
         """A frame, whose own shape is given, as a JPEG of the sheet's."""
-        paper = _fitted(frame, shape, self.shape)
+        paper = self._fitted(frame, shape)
         self._count += 1
         paper.pts, paper.time_base = self._count, _TICK  # the encoder takes no two frames of one time
         for scale in _SCALES:
@@ -172,6 +175,20 @@ class _Sheet:
                 break
         packet.stream, packet.pts, packet.dts = self._picture, tick, tick
         return packet
+
+    def _fitted(self, frame: VideoFrame, shape: tuple[int, int]) -> VideoFrame:
+        """A frame scaled to the sheet's shape, in the middle of black margins where its own is another."""
+        scale = min(self.shape[0] / shape[0], self.shape[1] / shape[1])
+        width, height = (min(each) for each in zip(_scaled(*shape, scale), self.shape, strict=True))
+        small = self._scaler.reformat(frame, width, height, _PIXELS, threads=1)
+        if (width, height) == self.shape:
+            return small
+        made = VideoFrame(*self.shape, _PIXELS)
+        for black, part, whole in zip(_BLACK, small.planes, made.planes, strict=True):
+            rows, top, left = _rows(whole), (whole.height - part.height) // 2, (whole.width - part.width) // 2
+            rows[:] = black
+            rows[top : top + part.height, left : left + part.width] = _rows(part)[: part.height, : part.width]
+        return made
 
     def _encoder(self, scale: int) -> VideoCodecContext:
         if scale not in self._encoders:
@@ -191,21 +208,6 @@ def _shape(frame: VideoFrame) -> tuple[int, int]:
 
 def _scaled(width: int, height: int, scale: float) -> tuple[int, int]:
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
-
-
-def _fitted(frame: VideoFrame, shape: tuple[int, int], paper: tuple[int, int]) -> VideoFrame:
-    """A frame scaled to a paper's size, in the middle of black margins where its shape is another."""
-    scale = min(paper[0] / shape[0], paper[1] / shape[1])
-    width, height = (min(each) for each in zip(_scaled(*shape, scale), paper, strict=True))
-    small = frame.reformat(width=width, height=height, format=_PIXELS, threads=1)
-    if (width, height) == paper:
-        return small
-    made = VideoFrame(*paper, _PIXELS)
-    for black, part, whole in zip(_BLACK, small.planes, made.planes, strict=True):
-        rows, top, left = _rows(whole), (whole.height - part.height) // 2, (whole.width - part.width) // 2
-        rows[:] = black
-        rows[top : top + part.height, left : left + part.width] = _rows(part)[: part.height, : part.width]
-    return made
 
 
 def _rows(plane: Any) -> NDArray[np.uint8]:
