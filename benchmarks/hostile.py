@@ -53,7 +53,7 @@ def measure(files: int, seed: int) -> dict[str, Any]:
     began = time.monotonic()
     with Pool(bounds=bounds) as pool:
         pool.look(b"")
-        for _ in pool.workers():
+        for _ in pool.pids():
             pool.look(b"")
         baseline = _most(pool, {"VmSize": 0.0})
         waiting: list[Any] = []
@@ -102,9 +102,9 @@ def _bomb(mode: str, side: int) -> bytes:
 def _most(pool: Pool, peaks: dict[str, float]) -> dict[str, float]:
     """The greatest of these figures among the workers now, in bytes, and what was known before."""
     most = dict(peaks)
-    for process in pool.workers():
+    for pid in pool.pids():
         try:
-            status = Path(f"/proc/{process.pid}/status").read_text()
+            status = Path(f"/proc/{pid}/status").read_text()
         except OSError:
             continue
         for line in status.splitlines():

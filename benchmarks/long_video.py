@@ -75,8 +75,8 @@ def way(name: str, bounds: Bounds, checker: Checker, data: bytes, at: float) -> 
     """Look at the film under these bounds, and print it; whether the clip was found where it is."""
     with Pool(1, bounds) as pool:
         pool.look(b"")
-        (worker,) = pool.workers()
-        spent = -processor(worker.pid)
+        (worker,) = pool.pids()
+        spent = -processor(worker)
         began = time.monotonic()
         hashes = pool.look(data)
         looks = 1
@@ -84,12 +84,10 @@ def way(name: str, bounds: Bounds, checker: Checker, data: bytes, at: float) -> 
         if order is not None:
             hashes, looks = joined_looks(hashes, pool.look(data, order)), 2
         took = time.monotonic() - began
-        (now,) = pool.workers()
-        if now.pid == worker.pid:
-            spent += processor(worker.pid)
-            print(
-                f"{name}: {spent:.1f} CPU s, {took:.1f} s, peak {peak(worker.pid):.0f} MiB, {looks} look(s)"
-            )
+        (now,) = pool.pids()
+        if now == worker:
+            spent += processor(worker)
+            print(f"{name}: {spent:.1f} CPU s, {took:.1f} s, peak {peak(worker):.0f} MiB, {looks} look(s)")
         else:
             print(f"{name}: the worker was ended after {took:.1f} s")
     return told(hashes, checker, bounds, len(data), at)

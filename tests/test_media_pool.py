@@ -1,7 +1,9 @@
 """The pool of workers: hostile files kill at most the worker that looks at them, and every file is answered."""
 
 import io
+import os
 import random
+import signal
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -135,9 +137,19 @@ def test_a_worker_that_dies_is_replaced_and_its_file_answered() -> None:
         first, second = pool.submit(slow(), "bank"), pool.submit(GOOD)
         while not first.running():
             pass
-        pool.workers()[0].kill()
+        os.kill(pool.pids()[0], signal.SIGKILL)
         assert "died" in str(first.result().error)
         assert second.result() == look(GOOD)
+
+
+def test_a_worker_that_cannot_be_started_fails_its_file_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    with Pool(1) as pool:
+        with pytest.raises(OSError, match="nowhere"):
+            pool.look(GOOD)
+        assert pool.pids() == []
+        monkeypatch.undo()
+        assert pool.look(GOOD) == look(GOOD)
 
 
 def test_too_many_bytes_are_not_looked_at() -> None:

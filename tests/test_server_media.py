@@ -2,10 +2,13 @@
 
 import base64
 import json
+import os
+import signal
 import socket
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -121,13 +124,14 @@ def test_a_file_whose_worker_dies_is_answered(quiet_engine: Engine, tmp_path: Pa
         service.with_banks()
         check(client, files.file("rocket"))
         desk = service.app._media.desk()
-        assert desk._pool is not None
+        assert desk._made is not None
         stop = threading.Event()
 
         def kill() -> None:
             while not stop.wait(0.002):
-                for child in desk._pool.workers():
-                    child.kill()
+                for child in desk._made.pids():
+                    with suppress(ProcessLookupError):
+                        os.kill(child, signal.SIGKILL)
 
         killer = threading.Thread(target=kill)
         killer.start()
@@ -137,11 +141,35 @@ def test_a_file_whose_worker_dies_is_answered(quiet_engine: Engine, tmp_path: Pa
             stop.set()
             killer.join()
         assert "the process" in answer["error"]
-        for child in desk._pool.workers():  # and one that dies while it waits costs nobody anything
-            child.kill()
+        for child in desk._made.pids():  # and one that dies while it waits costs nobody anything
+            os.kill(child, signal.SIGKILL)
         assert check(client, files.file("rocket"))["error"] is None
         assert answer["decision"]["actions"] == ["hold_media"]
         assert "underwing_media_worker_deaths" in client.get("/metrics").text
+
+
+@pytest.mark.parametrize("quick", [0.0, 60.0])
+def test_whoever_matches_the_answer_is_the_same(
+    quick: float, quiet_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event loop itself where that was quick of late, else a thread: what is banked or withdrawn counts for both."""
+    monkeypatch.setattr("underwing.server.media.desk.QUICK", quick)
+    with running(quiet_engine, tmp_path, media_workers=1) as service, service.client() as client:
+        service.with_banks()
+        data = files.file("rocket")
+        pdq = check(client, data)["pdq"]["hash"]
+        client.post("/v1/banks", json={"name": "known", "label": "ncii"}).raise_for_status()
+        found = []
+        for turn in ("", "add", "withdraw"):
+            if turn == "add":
+                entry = {"id": "e", "hashes": [{"kind": "pdq", "hash": pdq}]}
+                client.post("/v1/banks/known/entries", json={"entries": [entry]}).raise_for_status()
+            elif turn:
+                client.post("/v1/banks/known/entries/e/withdraw").raise_for_status()
+            for _ in range(3):
+                by_hash = client.post("/v1/hashes", json={"pdq": pdq}).json()
+                found.append([len(answer["matches"]) for answer in (by_hash, check(client, data))])
+    assert found == [[0, 0]] * 3 + [[1, 1]] * 3 + [[0, 0]] * 3
 
 
 # -- events -----------------------------------------------------------------------------------------------

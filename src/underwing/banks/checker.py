@@ -50,6 +50,10 @@ class Checker:
         self._matcher.follow()
         return self._index.came
 
+    def settled(self) -> bool:
+        """Whether the next look has nothing to take in from the store first, which may take long."""
+        return self._matcher.settled()
+
     def match(self, hashes: MediaHashes) -> Matches:
         """What the file is in the banks as they are now."""
         return self._matcher.match(hashes)

@@ -130,6 +130,10 @@ class Matcher:
                 self._false_banks = false_banks
         self._stamp = stamp
 
+    def settled(self) -> bool:
+        """Whether nothing has changed in the store since the last query, so that `follow` has nothing to take in."""
+        return self._lookups.stamp() == self._stamp
+
     def match(self, hashes: MediaHashes) -> Matches:
         """What the file is in the banks."""
         return self.match_hashes(

@@ -21,6 +21,7 @@ from underwing.text.light import TELLING
 from underwing.text.patterns import EDGE
 from underwing.text.rarity import rarity, rarity_of_any
 from underwing.text.sieve import NUMBER, Conjunction, Sieve
+from underwing.text.tongue import is_foreign, plainly
 
 _QUOTED = {"report_quote", "advice"}
 
@@ -54,21 +55,6 @@ def _words_of(literal: str) -> list[str]:
 def _whole_words(literal: str) -> list[str]:
     """The whole words of a search literal."""
     return literal.strip(EDGE).split(" ")[1:-1]
-
-
-_COMMONEST = (
-    "the and of that was with they were have this his her from what which there would about you your are not but for it "
-    "he she their our been has had will could should into then than because when where who how if to i my we at"
-)
-_ENGLISH = frozenset(_COMMONEST.split())
-_ENGLISH_WORDS, _ENGLISH_SHARE = 4, 0.3
-
-
-def _in_english(view: str) -> bool:
-    """Whether a view is plainly English: four different of its commonest words, in three of ten tokens at least."""
-    words = view.split()
-    common = [word for word in words if word in _ENGLISH]
-    return len(set(common)) >= _ENGLISH_WORDS and len(common) >= _ENGLISH_SHARE * len(words)
 
 
 _OPTIONS = re2.Options()
@@ -194,9 +180,9 @@ class Scanner:
         hidden: dict[int, tuple[int, int]] = {}
         if second is not None and second.view != view:
             hidden = {k: v for k, v in self.matches(second.view).items() if k not in found}
-        if not self._foreign.isdisjoint(found):
-            english = _in_english(view)
-            found = {k: v for k, v in found.items() if not self._is_english(k, view[v[0] : v[1]], english)}
+        found = self._own(found, view)
+        if second is not None and hidden:
+            hidden = self._own(hidden, second.view)
         if not found and not hidden:
             return Scan(view, second.view if second is not None else view, (), clues)
         light = tokens(text)
@@ -216,11 +202,20 @@ class Scanner:
         found = self._find_telling(view)
         return found[0][1:] if found else None
 
-    def _is_english(self, entry: int, matched: str, english: bool) -> bool:
-        """Whether an entry of another language matched an English message, or nothing but words of the English pack."""
+    def _own(self, found: dict[int, tuple[int, int]], view: str) -> dict[int, tuple[int, int]]:
+        """Of entries that matched a view those that have a say in it: not those of another language than it is plainly in,
+        nor those that matched nothing but words of the English pack."""
+        if self._foreign.isdisjoint(found):
+            return found
+        plain = plainly(view)
+        return {k: v for k, v in found.items() if not self._is_foreign(k, view[v[0] : v[1]], plain)}
+
+    def _is_foreign(self, entry: int, matched: str, plain: str | None) -> bool:
         if entry not in self._foreign:
             return False
-        return english or all(w in self._english or w.isdigit() for w in matched.split())
+        return is_foreign(self.entries[entry].lang, plain) or all(
+            word in self._english or word.isdigit() for word in matched.split()
+        )
 
     def _signal(self, index: int, span: tuple[int, int] | None, evaded: bool, quoting: bool) -> Signal:
         entry = self.entries[index]

@@ -1,8 +1,8 @@
 """What lies behind the media routes: workers that look at bytes, matching, and one thread that writes the banks.
 
-Bytes go to a worker process and nowhere else. What a worker says of a file is matched by the thread that took its answer,
-as waking another one costs more than most matching; hashes that come alone have a thread of their own. They take turns,
-and whatever another thread or process writes into the banks, they see at the next look.
+Bytes go to a worker process and nowhere else. What is found is matched by the event loop itself while that is quick, as
+waking a thread costs more than most matching, and else by a thread of its own. They take turns, and whatever another
+thread or process writes into the banks, they see at the next look.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from underwing.banks.checker import Checker
 from underwing.banks.matching import Matches
 from underwing.banks.store import Store
 from underwing.media.orders import Job, Order, joined
-from underwing.media.pool import Pool
 from underwing.media.still import Still, Wish
+from underwing.media.workers import Workers
 from underwing.model import MediaHashes, Pdq, View
 from underwing.server.http import Refusal
 from underwing.server.logs import note
@@ -31,7 +31,11 @@ from underwing.server.metrics import Metrics
 
 R = TypeVar("R")
 MOST_WAITING = 10_000
-"""Look-ups of hashes that wait for the matching thread; beyond, new ones are told to come back."""
+"""Look-ups of hashes that wait for their answer; beyond, new ones are told to come back."""
+FEW = 4
+"""At most so many hashes at a time are looked up by the event loop itself."""
+QUICK, PAUSE = 0.002, 1.0
+"""Seconds of processor time: a look-up by the event loop that took longer sends those of the next second to the thread."""
 
 
 class Checked(Struct, frozen=True):
@@ -51,17 +55,17 @@ class Desk:
         signer: Signer,
         metrics: Metrics,
         *,
-        pool: Callable[[], Pool],
+        workers: Callable[[], Workers],
         in_flight: int,
     ) -> None:
-        """`pool` makes the workers, at the first file; `in_flight` files are held in memory.
+        """`workers` makes the workers, at the first file; `in_flight` files are held in memory.
 
         Raises:
             BankError: the file of the banks cannot be opened.
         """
         self.signer, self._metrics = signer, metrics
-        self._make_pool = pool
-        self._pool: Pool | None = None
+        self._make_workers = workers
+        self._made: Workers | None = None
         self._matching = ThreadPoolExecutor(1, "underwing-matching")
         self._writing = ThreadPoolExecutor(1, "underwing-banks")
         self._store, self._own = Store.open(banks), Store.open(banks)
@@ -69,20 +73,21 @@ class Desk:
         self._checker = Checker(self._own, beside=banks)
         self._free, self._in_flight = in_flight, in_flight
         self._lookups = 0
+        self._busy_until = 0.0
         metrics.media_waiting.set_function(lambda: self._in_flight - self._free)
         self._look_seconds, self._match_seconds = map(metrics.media_seconds.labels, ("look", "match"))
 
     async def warm(self) -> None:
         """Load the index; until it is there, the first look waits for it."""
         nothing = MediaHashes(sha256="", sha1="", md5="", size=0, views=(View("plain", Pdq("0" * 64, 100)),))
-        await self._on(self._matching, lambda: self._in_turn(nothing))
+        await self._on(self._matching, lambda: self._turned(lambda: self._matched(nothing)))
 
     async def close(self) -> None:
         """End the threads and the worker processes."""
         for threads in (self._matching, self._writing):
             await asyncio.to_thread(threads.shutdown, cancel_futures=True)
-        if self._pool is not None:
-            await asyncio.to_thread(self._pool.close)
+        if self._made is not None:
+            await self._made.close()
         self._own.close()
         self._store.close()
 
@@ -106,16 +111,21 @@ class Desk:
     async def check(self, data: bytes, *, scored: bool = False) -> Checked:
         """Look at a file and match it; looked at closer wherever that could make another verdict. `scored` asks for the
         classifier's score too, where there is one."""
-
-        def first(hashes: MediaHashes) -> tuple[MediaHashes, Checked | Order]:
-            with self._turn:
-                return hashes, self._checker.second_look(hashes) or self._matched(hashes)
-
-        hashes, seen = await self._look(data, "scored" if scored else "draft", first)
+        hashes = await self._look(data, "scored" if scored else "draft")
         self._count_score(hashes)
+        seen = await self._matching_of(
+            hashes, lambda: self._checker.second_look(hashes) or self._matched(hashes)
+        )
         if isinstance(seen, Checked):
             return seen
-        return await self._look(data, seen, lambda again: self._in_turn(joined(hashes, again)))
+        closer = joined(hashes, await self._look(data, seen))
+        return await self._matching_of(closer, lambda: self._matched(closer))
+
+    async def _matching_of(self, hashes: MediaHashes, work: Callable[[], R]) -> R:
+        began = time.perf_counter()
+        made = await self._in_turn(work, may_be_quick=not hashes.frames)
+        self._match_seconds.observe(time.perf_counter() - began)
+        return made
 
     def _count_score(self, hashes: MediaHashes) -> None:
         if hashes.score is not None:
@@ -126,42 +136,33 @@ class Desk:
 
     async def hash(self, data: bytes) -> MediaHashes:
         """The hashes of a file, decoded in full."""
-        return await self._look(data, "full", _as_they_are)
+        return await self._look(data, "full")
 
     async def hash_to_bank(self, data: bytes) -> MediaHashes:
         """The hashes of a file that is to be banked."""
-        return await self._look(data, "bank", _as_they_are)
+        return await self._look(data, "bank")
 
-    async def _look(self, data: bytes, job: Job | Order, then: Callable[[MediaHashes], R]) -> R:
-        """What `then` makes of the hashes, in the thread that waits for the worker."""
+    async def _look(self, data: bytes, job: Job | Order) -> MediaHashes:
         began = time.perf_counter()
-
-        def looked(hashes: MediaHashes) -> R:
-            now = time.perf_counter()
-            self._look_seconds.observe(now - began)
-            made = then(hashes)
-            self._match_seconds.observe(time.perf_counter() - now)
-            return made
-
         try:
-            future = self._workers().submit_then(data, job, looked)
+            return await self._workers().look(data, job)
         except RuntimeError:
             raise _stopping() from None
-        return await asyncio.wrap_future(future)
+        finally:
+            self._look_seconds.observe(time.perf_counter() - began)
 
     async def still(self, data: bytes, wish: Wish) -> Still:
         """A small still of a file, for a person to look at."""
         try:
-            future = self._workers().still(data, wish)
+            return await self._workers().still(data, wish)
         except RuntimeError:
             raise _stopping() from None
-        return await asyncio.wrap_future(future)
 
-    def _workers(self) -> Pool:
-        if self._pool is None:
-            self._pool = self._make_pool()
-            self._metrics.media_deaths.set_function(lambda: self._pool.deaths if self._pool else 0)
-        return self._pool
+    def _workers(self) -> Workers:
+        if self._made is None:
+            self._made = self._make_workers()
+            self._metrics.media_deaths.set_function(lambda: self._made.deaths if self._made else 0)
+        return self._made
 
     async def match(self, hashes: MediaHashes) -> Checked:
         """What of these hashes is in the banks as they are now.
@@ -169,38 +170,49 @@ class Desk:
         Raises:
             Refusal: 503, too many wait.
         """
-        return await self._match(lambda: self._in_turn(hashes))
+        return (await self.match_all([hashes]))[0]
 
     async def match_all(self, several: list[MediaHashes]) -> list[Checked]:
         """As `match`, for many at a time."""
-        return await self._match(lambda: [self._in_turn(hashes) for hashes in several])
-
-    def _in_turn(self, hashes: MediaHashes) -> Checked:
-        with self._turn:
-            return self._matched(hashes)
-
-    def _matched(self, hashes: MediaHashes) -> Checked:
-        return Checked(hashes, self._checker.match(hashes), self._checker.fingerprint())
-
-    async def _match(self, work: Callable[[], R]) -> R:
         if self._lookups >= MOST_WAITING:
             raise Refusal(503, "overloaded", "too many look-ups are waiting; try again in 1 s", retry_after=1)
-        self._lookups += 1
         began = time.perf_counter()
+        self._lookups += 1
         try:
-            return await self._on(self._matching, work)
+            return await self._in_turn(
+                lambda: [self._matched(hashes) for hashes in several], may_be_quick=len(several) <= FEW
+            )
         finally:
             self._lookups -= 1
             self._match_seconds.observe(time.perf_counter() - began)
 
+    def _matched(self, hashes: MediaHashes) -> Checked:
+        return Checked(hashes, self._checker.match(hashes), self._checker.fingerprint())
+
+    async def _in_turn(self, work: Callable[[], R], *, may_be_quick: bool) -> R:
+        """What `work` makes while nobody else uses the checker: at once by the event loop, if the banks are as they were
+        and such work was quick of late; else by the thread."""
+        if may_be_quick and time.monotonic() >= self._busy_until and self._turn.acquire(blocking=False):
+            began = time.thread_time()
+            try:
+                if self._checker.settled():
+                    return work()
+            finally:
+                self._turn.release()
+                if time.thread_time() - began > QUICK:
+                    self._busy_until = time.monotonic() + PAUSE
+        return await self._on(self._matching, lambda: self._turned(work))
+
+    def _turned(self, work: Callable[[], R]) -> R:
+        with self._turn:
+            return work()
+
     async def numbers(self, checked: Checked) -> dict[tuple[str, str], int]:
         """The numbers of the entries that were matched, by bank and id."""
         pairs = [(match.bank, match.entry) for match in checked.found.matches]
-        return await self._on(self._matching, lambda: self._numbers(pairs)) if pairs else {}
-
-    def _numbers(self, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], int]:
-        with self._turn:
-            return self._own.lookups.numbers(pairs)
+        if not pairs:
+            return {}
+        return await self._in_turn(lambda: self._own.lookups.numbers(pairs), may_be_quick=True)
 
     async def banks(self, work: Callable[[Store], R]) -> R:
         """Read or write the banks, one at a time; in effect for every check that begins afterwards.
@@ -216,10 +228,6 @@ class Desk:
         except RuntimeError:
             raise _stopping() from None
         return await asyncio.wrap_future(future)
-
-
-def _as_they_are(hashes: MediaHashes) -> MediaHashes:
-    return hashes
 
 
 def _stopping() -> Refusal:

@@ -9,7 +9,7 @@ from functools import partial
 
 from underwing.banks.schema import BankError
 from underwing.banks.store import Store
-from underwing.media.pool import Bounds, Pool
+from underwing.media.workers import Bounds, Workers
 from underwing.server.evidence import Evidence
 from underwing.server.http import Refusal, Request, Response
 from underwing.server.ingest import Ingest
@@ -146,12 +146,12 @@ class Surfaces:
             seconds=float(settings.media_seconds),
             long_video=float(settings.media_long_video),
         )
-        workers = settings.media_workers or os.cpu_count() or 1
+        count = settings.media_workers or os.cpu_count() or 1
         return Desk(
             settings.banks_file,
             Signer(settings.receipt_key_file),
             self._metrics,
-            pool=lambda: Pool(workers, bounds, classifier=settings.classifier),
+            workers=lambda: Workers(count, bounds, classifier=settings.classifier),
             in_flight=settings.media_in_flight,
         )
 
