@@ -9,8 +9,9 @@ that an author gave is moved towards that by `--share`, times n / (n + 10) for a
 
 These conversations are denser than life: half of the safe ones were written to look alike, and none is idle talk. So what
 weighs less is believed in full, what weighs more by 0.3 at the most, and not at all of what ordinary chat is full of
-(flattery, gifts, a refusal). Kinds in fewer than eight conversations keep their weight; so do those that take weight
-away. A cue that was telling (0.5) stays so, for its stage to stand.
+(flattery, gifts, a refusal). Kinds in fewer than eight conversations keep their weight, and so do those that take weight
+away and the acute ones (threats, demands of money, pressure, going live): what is done at once is set on these, and words
+from a live stream have little else. A cue that was telling (0.5) stays so, for its stage to stand.
 
 To be done once for new phrases: done twice it moves twice. `--write` changes the packs; the table is printed in any case.
 """
@@ -33,6 +34,7 @@ from underwing.risk import Settings
 ROOT = Path(__file__).parent.parent
 COUNTED = ("tuning", "further", "hard")
 FEWEST, HALF, RISE = 8, 10, 0.3
+ACUTE = frozenset({"threat", "payment", "pressure", "go_live"})
 NEVER_MORE = frozenset((*VICTIM_STAGES, "befriend"))
 
 
@@ -64,13 +66,14 @@ def main() -> None:
     given = parser.parse_args()
     packs, telling = load_packs(), Settings().telling
     weights = {entry.id: entry.weight for entry in packs.entries}
+    stages = {entry.id: entry.stage for entry in packs.entries}
     never_more = {entry.id for entry in packs.entries if entry.stage in NEVER_MORE}
     risk, safe, risky, harmless = counted(Engine(packs, load_policy()), set(weights))
     moved: dict[str, float] = {}
     for id, weight in weights.items():
         kind = kind_of(id)
         many = risk[kind] + safe[kind]
-        if weight <= 0 or many < FEWEST:
+        if weight <= 0 or many < FEWEST or stages[id] in ACUTE:
             continue
         worth = math.log((risk[kind] + 0.5) / (risky + 1)) - math.log((safe[kind] + 0.5) / (harmless + 1))
         new = weight + given.share * many / (many + HALF) * (worth - weight)
