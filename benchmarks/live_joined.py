@@ -6,7 +6,7 @@ process (`time.process_time`, all threads, the libraries' own too) by time gone 
 seconds, for which LiveKit's server is told to send the picture, then to stop, and for which a WHEP session begins and ends.
 Raised: two a second. The peer reads every frame with LiveKit's SDK, and the same without reading shows what receiving and
 decoding alone take. With voices: a room whose streamer speaks half the time; voices are looked for in all of it while calm,
-no words are made.
+no words are made. Kept: the looks and the sound are held as rolling evidence too.
 """
 
 import argparse
@@ -18,8 +18,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from livekit import api, rtc
@@ -30,6 +32,8 @@ from live_words import spoken
 from livekit_servers import KEY, SECRET, LiveKitServer, livekit_server, publishing
 from media_clips import panned
 from underwing.live.attention import Attention, Senses
+from underwing.live.keeping import LastSeconds
+from underwing.live.rolling import Keep
 from underwing.live.thinker import Thinker
 from underwing.live.watch import Watch
 from underwing.live.whisper import SileroVoices
@@ -83,14 +87,24 @@ def elsewhere(work: Callable[[int, Event, Event], None], port: int) -> Iterator[
 
 
 def watching(
-    urls: list[str], raised: bool, seconds: float, voices: SileroVoices | None = None
+    urls: list[str], raised: bool, seconds: float, voices: SileroVoices | None = None, *, kept: bool = False
 ) -> tuple[float, float]:
-    """(cores a stream, looks a second and stream) of watches side by side."""
+    """(cores a stream, looks a second and stream) of watches side by side; `kept`: their last seconds are."""
     attentions = [Attention(Senses(voices=voices), Thinker(), lambda _: None) for _ in urls]
+    keepers = [LastSeconds(Keep()) for _ in urls]
+
+    def sounded(attention: Attention, keeper: LastSeconds, *sound: Any) -> None:
+        attention.sounded(*sound)
+        if kept:
+            keeper.sounded(*sound)
+
     eyes = [
-        Watch(url, lambda _: None, lambda _: None, sounded=one.sounded if one.listens else None)
-        for url, one in zip(urls, attentions, strict=True)
-    ]
+        Watch(
+            url, lambda _: None, lambda _: None, looked=keeper.looked if kept else None,
+            sounded=partial(sounded, one, keeper) if one.listens else None,
+        )
+        for url, one, keeper in zip(urls, attentions, keepers, strict=True)
+    ]  # fmt: skip
     threads = [threading.Thread(target=eye.run, daemon=True) for eye in eyes]
     for eye, thread in zip(eyes, threads, strict=True):
         if raised:
@@ -160,17 +174,21 @@ def main() -> None:
         for many in given.many:
             show("LiveKit, calm", many, watching([url] * many, False, given.seconds), full)
         show("LiveKit, raised", 1, watching([url], True, given.seconds), full)
+        show("LiveKit, raised, kept", 1, watching([url], True, given.seconds, kept=True), full)
         with elsewhere(publish_speaking, server.port):
             url, voices = server.watched("heard", "sam"), SileroVoices()
             for many in given.many:
                 measured = watching([url] * many, False, given.seconds, voices)
                 show("LiveKit, calm, with voices", many, measured, full)
+                measured = watching([url] * many, False, given.seconds, voices, kept=True)
+                show("LiveKit, calm, with voices, kept", many, measured, full)
     port = free_port()
     with elsewhere(serve, port):
         url = f"whep+http://127.0.0.1:{port}/whep/one"
         watching([url], False, 3)
         show("WHEP, calm", 1, watching([url], False, given.seconds), full)
         show("WHEP, raised", 1, watching([url], True, given.seconds / 2), full)
+        show("WHEP, raised, kept", 1, watching([url], True, given.seconds / 2, kept=True), full)
 
 
 if __name__ == "__main__":

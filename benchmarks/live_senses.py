@@ -4,7 +4,8 @@ Method: 720p at 30 frames a second in H.264 with AAC, keyframes 2 s apart, a shi
 somebody speaks (espeak-ng), and text stands on it from the middle on. The file is read as fast as it comes, so that
 processor time (`time.process_time`, all threads) divided by stream seconds is the share of a core that a live stream takes.
 Each line is the difference to a watch without it, at the shipped intervals, calm and raised. Jobs wait for each other, so
-that none is passed over. Then the cost of one piece of work of each plug-in.
+that none is passed over. Then the cost of one piece of work of each plug-in, and of what is kept of a stream that is joined:
+one frame of 720p as a still, and a second of sound in pieces of 0.2 s.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from underwing.live.plugins import Plan, load
 from underwing.live.rolling import Keep, Rolling
 from underwing.live.senses import RATE as HEARD_RATE
 from underwing.live.senses import VOICE_STEP
+from underwing.live.stills import Stills
 from underwing.live.thinker import Thinker
 from underwing.live.watch import Watch
 
@@ -122,6 +124,34 @@ def main() -> None:
     print(
         f"{len(speech) / HEARD_RATE:.1f} s of speech: voices {one(lambda: everything.voices.voiced(whole)):.4f} s, "
         f"words {one(lambda: everything.recogniser.words(speech)):.3f} s"
+    )
+    joined()
+
+
+def joined() -> None:
+    """What one frame and a second of sound cost to be kept, where they come decoded: each after a pause, as then caches are
+    cold."""
+    kept, scene = Stills(), panned("coffee", width=1280, height=720)
+    pictures = [
+        av.VideoFrame.from_ndarray(scene(n / 2), format="rgb24").to_ndarray(format="yuv420p")
+        for n in range(12)
+    ]
+    still = sound = 0.0
+    for second in range(60):
+        frame = av.VideoFrame.from_ndarray(pictures[second % len(pictures)], format="yuv420p")
+        time.sleep(0.2)
+        began = time.process_time()
+        kept.see(frame, float(second), float(second))
+        still += time.process_time() - began
+    size = kept.size / 60
+    for part in range(300):
+        at, piece = 60 + part / 5, np.zeros(HEARD_RATE // 5, np.float32)
+        time.sleep(0.05)
+        began = time.process_time()
+        kept.hear("mic", piece, at, at)
+        sound += time.process_time() - began
+    print(
+        f"one still kept: {still / 60 * 1e3:.2f} ms, {size / 1024:.0f} KiB; a second of sound: {sound / 60 * 1e3:.2f} ms"
     )
 
 

@@ -97,6 +97,7 @@ TABLE: dict[str, str | tuple[str, str, str]] = {
     "GET /console/streams": "RS",
     "GET /console/streams/{id}": "RS",
     "POST /console/streams/{id}/closer": "RS",
+    "POST /console/streams/{id}/seal": "RS",
     "POST /console/streams/{id}/act": "RS",
     "POST /console/streams/{id}/back": "RS",
     "POST /console/streams/{id}/end": "S",

@@ -199,6 +199,61 @@ def test_a_person_ends_a_stream_on_its_media_server(service: Console, tmp_path: 
     over(service, "two")
 
 
+def its_case(client: Any, stream: str) -> str:
+    """The number of the open case that a stream's page offers to read, once there is one."""
+    until = time.monotonic() + 60
+    while "?case=" not in (page := client.get(f"/console/streams/{stream}").text):
+        assert time.monotonic() < until, page
+        time.sleep(0.2)
+    return str(page.partition("?case=")[2].partition('"')[0])
+
+
+def test_a_person_has_the_last_seconds_of_a_stream_sealed_into_its_case(
+    service: Console, tmp_path: Path
+) -> None:
+    here = "/console/streams/sealed"
+    with rtmp_server(tmp_path / "nginx") as server, publisher(server.url("sealed"), seconds=300):
+        one = begin(service, "sealed", "kid2", url=server.url("sealed"))
+        one.until(lambda now: now["state"] == "watching" and now["looks"] >= 2)
+        with service.browser("senior") as client:
+            assert "There is no open case of this stream" in client.get(here).text
+            say(service, PRESSING, "sealed", "v9")
+            case = its_case(client, "sealed")
+            until = time.monotonic() + 60
+            while "/files/" not in (page := client.get(here).text):  # the policy has one sealed by itself
+                assert time.monotonic() < until, page
+                time.sleep(0.2)
+            before = page.count("/files/")
+            assert f'<option value="{case}">' in page
+            told = client.send_form(f"{here}/seal", case=case, why="is somebody with her?")
+            assert told.status_code == 303, told.text
+            page = client.get(told.headers["location"]).text
+            assert "Sealed. The file stands with the case below." in page
+            assert page.count("/files/") == before + 1
+            for given, status in (
+                ({"why": "x"}, 400),
+                ({"case": case, "why": ""}, 400),
+                ({"case": "999", "why": "x"}, 404),
+            ):
+                assert client.send_form(f"{here}/seal", **given).status_code == status
+        with service.browser("reviewer") as client:
+            assert client.send_form(f"{here}/seal", case=case, why="x").status_code == 403
+    kept = [r.facts for r in service.home.custody.records() if r.facts.get("about") == "stream:sealed"]
+    assert [(facts["why"], facts["case"]) for facts in kept] == [("is somebody with her?", case)]
+    assert service.records()[-1] == ("id-senior", "stream_seal", "")
+    over(service, "sealed")
+
+
+def test_where_nothing_can_be_seen_nothing_is_sealed_and_that_is_said(service: Console) -> None:
+    begin(service, "blind", "kid2")
+    say(service, PRESSING, "blind", "v8")
+    with service.browser("senior") as client:
+        case = its_case(client, "blind")
+        answer = client.send_form("/console/streams/blind/seal", case=case, why="x")
+        assert (answer.status_code, "Nothing was sealed" in answer.text) == (422, True)
+    over(service, "blind")
+
+
 def test_texts_are_shown_as_far_as_an_open_case_of_one_s_own_keeps_them(service: Console) -> None:
     begin(service, "case", "kid")
     say(service, PRESSING, "case", "v3")
@@ -220,15 +275,12 @@ def test_texts_are_shown_as_far_as_an_open_case_of_one_s_own_keeps_them(service:
             },
         )  # fmt: skip
     with service.browser("senior") as client:
-        until = time.monotonic() + 60
-        while "?case=" not in (page := client.get("/console/streams/case").text):
-            assert time.monotonic() < until, page
-            time.sleep(0.2)
+        number = its_case(client, "case")
+        page = client.get("/console/streams/case").text
         assert "Bank known, entry film 7 (test), distance 12, as mirrored" in page
         assert "at second 12.5" in page
         assert "v3" in page
         assert PRESSING[1] not in html.unescape(page)
-        number = page.partition("?case=")[2].partition('"')[0]
         seen = len(service.records(seen=True))
         texts = html.unescape(client.get(f"/console/streams/case?case={number}").text)
         assert PRESSING[1].partition(" if ")[0] in texts.replace("<mark>", "").replace("</mark>", "")

@@ -29,6 +29,9 @@ def test_it_is_a_set_with_notes(steps: list[tuple[int | None, str]]) -> None:
             assert known.add(key, note) == (key not in wanted)
             wanted[key] = note
         assert all((f"k{n}" in known) == (f"k{n}" in wanted) for n in range(31))
+        assert list(known.among([f"k{n}" for n in range(31)])) == [
+            f"k{n}" for n in range(31) if f"k{n}" in wanted
+        ]
         assert all(known.note(f"k{n}") == wanted.get(f"k{n}", 0) for n in range(31))
 
 

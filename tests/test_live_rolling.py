@@ -13,18 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from live_servers import free_port
 from live_sounds import RATE, sounding, tone
 from media_clips import panned
-from test_live_livekit import SOON, watched
-from test_live_watch import Told
 from underwing.live.clip import Clip
 from underwing.live.keeping import LastSeconds
 from underwing.live.rolling import STRETCH_BYTES, Keep, Rolling
 from underwing.live.source import Piece, Source, SourceLost, opened
-from underwing.live.stills import Stills
 from underwing.live.watch import Watch
-from whep_server import TOKEN, whep_server
 
 SECONDS = 12.0
 
@@ -207,24 +202,6 @@ def test_an_encoder_that_changes_begins_a_clip_of_its_own(tmp_path):
     assert clips[0].ended <= clips[1].began
 
 
-def test_frames_alone_are_kept_as_stills():
-    kept, scene = Stills(Keep(seconds=20.0, most=4 << 20)), panned("coffee", width=1280, height=720)
-    for number in range(60):
-        kept.see(
-            av.VideoFrame.from_ndarray(scene(number / 2), format="rgb24"), 500.0 + number / 2, number / 2
-        )
-    assert kept.size <= 4 << 20
-    (clip,) = kept.clips()
-    stills = played(clip)["video"]
-    assert clip.last == pytest.approx(29.5, abs=1.1)
-    assert 20 <= clip.last - clip.first <= 22
-    assert len(stills) == pytest.approx((clip.last - clip.first) * 2, abs=2)
-    assert {(still.width, still.height) for still in stills} == {(960, 540)}
-    assert clip.hashes().type == "video/x-matroska"
-    kept.forget()
-    assert kept.clips() == []
-
-
 def test_packets_are_kept_where_there_are_any_and_looks_where_not(film):
     packets, looks = LastSeconds(Keep()), LastSeconds(Keep())
     for kept, hooks in ((packets, {"taken": packets.taken}), (looks, {})):
@@ -235,17 +212,3 @@ def test_packets_are_kept_where_there_are_any_and_looks_where_not(film):
     assert len(played(all_of_it)["video"]) == round(SECONDS * 15)
     assert 20 <= len(played(stills)["video"]) <= 26
     assert not played(stills)["audio"]
-
-
-def test_a_joined_stream_is_kept_by_its_looks(monkeypatch):
-    monkeypatch.setenv("WHEP_TOKEN", TOKEN)
-    kept, told = LastSeconds(Keep()), Told()
-    with (
-        whep_server(panned("coffee"), free_port()) as server,
-        watched(server.url, told, taken=kept.taken, looked=kept.looked, **SOON) as eye,
-    ):
-        eye.raise_for(60)
-        told.until(lambda: len(told.seen) >= 4)
-        (clip,) = kept.clips()
-    assert len(played(clip)["video"]) >= 3
-    assert abs(clip.ended - time.time()) < 60

@@ -142,6 +142,16 @@ def test_a_worker_that_dies_is_replaced_and_its_file_answered() -> None:
         assert second.result() == look(GOOD)
 
 
+def test_a_worker_that_cannot_be_started_fails_its_file_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    with Pool(1) as pool:
+        with pytest.raises(OSError, match="nowhere"):
+            pool.look(GOOD)
+        assert pool.pids() == []
+        monkeypatch.undo()
+        assert pool.look(GOOD) == look(GOOD)
+
+
 def test_too_many_bytes_are_not_looked_at() -> None:
     with Pool(1, Bounds(size=1000)) as pool:
         found = pool.look(GOOD)

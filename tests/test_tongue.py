@@ -69,5 +69,11 @@ def test_a_pack_says_nothing_of_a_message_in_another_language() -> None:
     assert not polish.scan("yo no te dam ci porque es de mi prima y ya no lo tengo").signals
 
 
+def test_nor_of_what_was_hidden_in_it() -> None:
+    polish = scanner("pl", "dam ci")
+    assert polish.scan("d4m ci to jutro, tylko ty nie mow").signals
+    assert not polish.scan("yo no te d4m ci porque es de mi prima y ya no lo tengo").signals
+
+
 def test_english_words_count_in_every_language() -> None:
     assert scanner("en", "send pics").scan("yo no te creo, send pics o es que no me lo quieres dar").signals

@@ -9,11 +9,10 @@ taken as evidence that has decayed since its own time, at the newest state (see 
 
 from collections.abc import Callable
 
-from msgspec import structs
-
+from underwing.engine.across import across
 from underwing.engine.corrections import correct
 from underwing.engine.heard import hear
-from underwing.engine.keys import pair_key, room_target, short_hash
+from underwing.engine.keys import pair_key, room_target
 from underwing.engine.links import Links, listed_of
 from underwing.engine.media import judge_media
 from underwing.engine.overheard import taken_for_said
@@ -55,20 +54,16 @@ from underwing.risk import (
     Parties,
     Settings,
     child_of,
-    effective_age,
-    fold_approach,
-    fold_claim,
     fold_complaint,
     fold_pair,
     fold_reading,
     fold_spread,
-    fold_told,
     is_minor,
     taken_for_minor,
     with_reading,
 )
 from underwing.risk.context import UNKNOWN
-from underwing.text import NOTHING, ClaimFinder, Meaning, simhash
+from underwing.text import NOTHING, Meaning
 from underwing.text.sieve import NUMBER
 
 ENGINE_VERSION = "1"
@@ -205,7 +200,7 @@ class Engine:
     def _weigh(self, state: State, event: Message, said: Said, target: str | None, theirs: Facts) -> Decision:
         """Fold what a message says into the states it concerns, and decide."""
         at, key, other, direct, opening = said.at, said.key, said.other, said.direct, said.opening
-        sender, claims, read = event.sender, said.claims, said.read
+        sender, read = event.sender, said.read
         pair = None if opening and read is None else state.pairs.get(key)
         mine = state.accounts.get(sender) or UNKNOWN
         if target is not None and is_minor(theirs) is None:
@@ -214,46 +209,9 @@ class Engine:
         actor = state.actors.get(sender)
         cues, help_route = self._cues(event, at, said.signals, parties)
 
-        # What the message says of its sender across others.
-        whom = short_hash(other)
         actor_before = actor
-        joined: list[Contribution] = []
-        mark = Cue("", "deceive", 0.0, at, event.id, None, "ncmec")
-        if claims.age is not None:
-            actor, weight = fold_claim(actor, claims.age, whom, effective_age(mine), mark, self.settings)
-            if weight and parties.target_minor is not False:
-                cues.append(structs.replace(mark, signal="deceive.contradictory-age", weight=weight))
-        if claims.payment is not None:
-            actor, same, _ = fold_told(actor, "payments", short_hash(claims.payment), whom, mark)
-            if same:
-                weight = self.settings.payment_reuse
-                cues.append(
-                    structs.replace(mark, signal="payment.same-handle", stage="payment", weight=weight)
-                )
-        if claims.place is not None:
-            actor, _, differs = fold_told(actor, "places", short_hash(claims.place), whom, mark)
-            if differs and parties.target_minor is not False:
-                weight = self.settings.contradictory_place
-                cues.append(structs.replace(mark, signal="deceive.contradictory-place", weight=weight))
-        handle = ClaimFinder.handle(event.text) if said.signals else None
-        if handle is not None:
-            actor, same, _ = fold_told(actor, "handles", short_hash(handle), whom, mark)
-            if same and parties.target_minor and not parties.actor_minor:
-                weight = self.settings.handle_reuse
-                cues.append(
-                    structs.replace(mark, signal="actor.same-handle", stage="private_channel", weight=weight)
-                )
-        if opening and direct and parties.target_minor:
-            weight = 0.5 if parties.actor_minor else 1.0
-            actor, made = fold_approach(
-                actor,
-                whom,
-                simhash(said.view),
-                weight,
-                structs.replace(mark, stage="befriend"),
-                self.settings,
-            )
-            joined += made
+        actor, told, joined = across(actor, event, said, mine, parties, self.settings)
+        cues += told
 
         # The pair itself; then what the other side says counts against the other side's own pair.
         contributions: list[Contribution] = []
@@ -266,9 +224,8 @@ class Engine:
         if pair is not None and contributions:
             pair = raised(state, key, pair, at, actor, self.settings)
             if pair.level >= Level.watch > before:
-                actor, made = fold_spread(
-                    actor, structs.replace(mark, signal="actor.further-pair", stage="befriend"), self.settings
-                )
+                further = Cue("actor.further-pair", "befriend", 0.0, at, event.id, None, "ncmec")
+                actor, made = fold_spread(actor, further, self.settings)
         if actor is not None and actor is not actor_before:
             state.actors.put(sender, actor)
         calm(state, event, own, sender, other, direct, self.settings)

@@ -7,7 +7,8 @@ A key that is not there is taken for one that is with a chance of N / 2⁶⁴, f
 of its hash (SipHash) anew for each process, so nobody can look for two that meet.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from itertools import compress
 from typing import Any, Final
 
 import numpy as np
@@ -34,6 +35,19 @@ def _move(old: Any, old_notes: Any, new: Any, new_notes: Any) -> int:
             new_notes[at] = old_notes[index]
             count += 1
     return count
+
+
+@compiled
+def _found(row: Any, hashes: Any) -> Any:
+    """Which of `hashes` stand in `row`. Asked in one go, they wait for memory together."""
+    mask, found = len(row) - 1, np.zeros(len(hashes), np.bool_)
+    for index in range(len(hashes)):
+        value = hashes[index] if hashes[index] != 0 else 1
+        at = value & mask
+        while row[at] != value and row[at] != _FREE:
+            at = (at + 1) & mask
+        found[index] = row[at] == value
+    return found
 
 
 class KnownKeys:
@@ -71,6 +85,11 @@ class KnownKeys:
                 return False
             at = (at + 1) & mask
         return True
+
+    def among(self, keys: Collection[str]) -> Iterator[str]:
+        """Those of `keys` that are here."""
+        hashes = np.fromiter(map(hash, keys), np.int64, len(keys))
+        return compress(keys, _found(self._row, hashes).tolist())
 
     def note(self, key: str) -> int:
         """The note of a key; 0 where there is none."""

@@ -8,7 +8,6 @@ answered before gets the same bytes again.
 import fcntl
 import threading
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +15,7 @@ import msgspec
 
 from underwing.engine.core import Engine
 from underwing.engine.keys import pair_key
-from underwing.engine.store import SCHEMA, Decisions, StoreError, connect
+from underwing.engine.store import Decisions, StoreError, connect
 from underwing.engine.stored import MANY, StoredState
 from underwing.model import Account, BadEvent, Event, Message, decode_event, encode
 from underwing.risk import is_minor
@@ -72,7 +71,6 @@ class Runner:
                     f"{path} is in use by another Underwing; stop that one or choose another file"
                 ) from None
         self._connection = connect(path, durability)
-        self._connection.executescript(SCHEMA)
         self._decisions = Decisions(self._connection)
         self.state = StoredState(self._connection, capacity)
 
@@ -146,11 +144,11 @@ class Runner:
             for event in events
             if type(event) is Message and event.surface == "dm" and len(event.to) == 1
         ]
-        accounts = self.state.accounts.fetch(chain.from_iterable(both))
+        accounts = self.state.accounts.fetch([account for pair in both for account in pair])
         children = {account for account, facts in accounts.items() if is_minor(facts)}
         if children:
             couples = (pair for pair in both if not children.isdisjoint(pair))
-            self.state.pairs.fetch(pair_key(one, other) for one, other in couples)
+            self.state.pairs.fetch([pair_key(one, other) for one, other in couples])
 
     def process_lines(self, lines: Sequence[bytes]) -> list[Answer | BadEvent]:
         """Decide on events given as JSON, in order; a line that cannot be taken becomes its error."""
@@ -187,7 +185,8 @@ class Runner:
         """
         with self._lock:
             cursor = self._connection.execute(
-                "DELETE FROM decisions WHERE at < ? AND event NOT IN (SELECT event FROM judged)", (before,)
+                "DELETE FROM decisions WHERE at < ?1 AND event NOT IN (SELECT event FROM judged WHERE at < ?1)",
+                (before,),
             )
             return cursor.rowcount
 

@@ -10,18 +10,23 @@ _STATES = "".join(
     f"CREATE TABLE IF NOT EXISTS state_{kind} (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;\n"
     for kind in ("pairs", "actors", "targets", "rooms", "accounts", "quotas")
 )
+_PART = "number >> 12"
+"""Which 4,096 decisions one stands among. The indexes go by that first. Accounts come in no order: each new row would
+write another page of an index by account alone, and so it writes one of the few that the newest have."""
 SCHEMA = (
     _STATES
-    + """
+    + f"""
 CREATE TABLE IF NOT EXISTS decisions (
     event TEXT PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS judged (
     number INTEGER PRIMARY KEY, event TEXT NOT NULL, actor TEXT, target TEXT, at INTEGER NOT NULL, level TEXT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS judged_event ON judged (event);
-CREATE INDEX IF NOT EXISTS judged_actor ON judged (actor, number);
-CREATE INDEX IF NOT EXISTS judged_target ON judged (target, number);
+DROP INDEX IF EXISTS judged_event;
+DROP INDEX IF EXISTS judged_actor;
+DROP INDEX IF EXISTS judged_target;
+CREATE INDEX IF NOT EXISTS judged_part_actor ON judged ({_PART}, actor);
+CREATE INDEX IF NOT EXISTS judged_part_target ON judged ({_PART}, target);
 """
 )
 _LOG_PAGES = 8_000
@@ -35,7 +40,7 @@ class StoreError(MendableError, RuntimeError):
 
 
 def connect(path: Path | str, durability: Literal["full", "normal"] = "full") -> sqlite3.Connection:
-    """Open (or make) the file at `path` in WAL mode.
+    """Open (or make) the file at `path` in WAL mode. One of an older version is brought up to date.
 
     Raises:
         StoreError: the directory is missing, or the file is something else.
@@ -53,6 +58,7 @@ def connect(path: Path | str, durability: Literal["full", "normal"] = "full") ->
         db.execute("PRAGMA cache_size = -65536")
         db.execute("PRAGMA mmap_size = 1073741824")
         db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+        db.executescript(SCHEMA)
     except sqlite3.DatabaseError as error:
         raise StoreError(f"{path} cannot be opened: {error}") from None
     return db
@@ -86,17 +92,21 @@ class Decisions:
         self, *, actor: str | None = None, target: str | None = None, limit: int = 200
     ) -> list[bytes]:
         """The newest decisions with reasons about an actor, a target or both (a pair), oldest first."""
-        where = [
-            f"{column} = ?" for column, value in (("actor", actor), ("target", target)) if value is not None
-        ]
-        values: list[object] = [value for value in (actor, target) if value is not None]
-        query = "SELECT d.body FROM judged j JOIN decisions d USING (event)"
-        if where:
-            query += " WHERE " + " AND ".join(f"j.{w}" for w in where)
-        rows = self._connection.execute(
-            f"{query} ORDER BY j.number DESC LIMIT ?", (*values, limit)
-        ).fetchall()
-        return [row[0] for row in reversed(rows)]
+        columns = [column for column, value in (("actor", actor), ("target", target)) if value is not None]
+        query = (
+            f"SELECT body FROM judged JOIN decisions USING (event) WHERE {_PART} = :part"
+            + "".join(f" AND {column} = :{column}" for column in columns)
+            + " ORDER BY number DESC LIMIT :limit"
+        )
+        asked: dict[str, object] = {"actor": actor, "target": target}
+        (newest,) = self._connection.execute(f"SELECT max({_PART}) FROM judged").fetchone()
+        found: list[bytes] = []
+        for part in range(newest or 0, -1, -1):
+            rows = self._connection.execute(query, {**asked, "part": part, "limit": limit - len(found)})
+            found += [body for (body,) in rows]
+            if len(found) >= limit:
+                break
+        return found[::-1]
 
     def recent(self, after: int = 0, limit: int = 100) -> list[tuple[int, bytes]]:
         """(number, decision) of decisions with reasons, numbers above `after`, oldest first."""

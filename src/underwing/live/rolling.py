@@ -42,7 +42,10 @@ class Keep(Struct, frozen=True, kw_only=True):
 
 
 class Tracked(Protocol):
-    """What has tracks: an opened `Source`."""
+    """What has tracks: an opened `Source`, a sheet of `stills`."""
+
+    single: bool
+    """Whether each of its packets stands for itself."""
 
     @property
     def tracks(self) -> list[Stream]:
@@ -96,18 +99,24 @@ class Rolling:
             track = tracks.place(piece.packet)
             if track is None:
                 return
-            leads = piece.keyframe and track == tracks.lead
+            begins = piece.keyframe and tracks.leads(track)
             if (
-                (leads and tracks.picture)
+                (begins and tracks.grouped)
                 or arrived - self._begun >= STRETCH_SECONDS
                 or len(self._clear) >= STRETCH_BYTES
             ):
                 self._seal()
                 self._let_go(arrived)
             if not self._list:
-                self._begun, self._key = arrived, leads
+                self._begun, self._key = arrived, begins
             self._list.append(self._kept(piece, track, arrived, second))
             self._clear += memoryview(piece.packet)
+
+    def seal(self, now: float) -> None:
+        """Seal what came so far (`now` of our monotonic clock), for a source whose next packet may be long in coming."""
+        with self._lock:
+            self._seal()
+            self._let_go(now)
 
     def clips(self) -> list[Clip]:
         """What is kept as files that play, oldest first: one for each time that the stream was opened, or its encoding
@@ -141,7 +150,7 @@ class Rolling:
         self._seal()
         self._source, self._run = source, self._run + 1
         changed = {} if header is None else {piece.packet.stream_index: header}
-        self._runs[self._run] = Tracks(source.tracks, changed)
+        self._runs[self._run] = Tracks(source.tracks, changed, source.single)
 
     def _kept(self, piece: Piece, track: int, arrived: float, second: float | None) -> Kept:
         packet, start = piece.packet, len(self._clear)

@@ -64,7 +64,10 @@ class Piece(Struct, frozen=True):
 
 
 class Source:
-    """An opened stream. `video` and `audio` are its tracks, None where it has none."""
+    """An opened stream. `video` and `audio` are its tracks, None where it has none. Frames build on one another: its packets
+    do not stand for themselves (`single`)."""
+
+    single = False
 
     def __init__(self, container: InputContainer) -> None:
         self._container = container

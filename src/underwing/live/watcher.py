@@ -90,8 +90,8 @@ class _Watching:
                 self._harmless(beside, beside.looked, frame, second, at)
 
         def sounded(track: str, sound: Sound, second: float, arrived: float) -> None:
-            if self._turn is turn and self._attention in self._beside:
-                self._harmless(self._attention, self._attention.sounded, track, sound, second, arrived)
+            for beside in self._beside if self._turn is turn else ():
+                self._harmless(beside, beside.sounded, track, sound, second, arrived)
 
         self.watch = watch = Watch(
             self._order.url, seen, changed, give_up=self._order.give_up, limits=LIMITS, taken=taken, looked=looked,

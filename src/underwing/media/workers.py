@@ -122,29 +122,35 @@ class Workers:
             if not wanted():
                 continue
             try:
-                if len(data) > self.bounds.size:
-                    error = f"{len(data)} bytes; at most {self.bounds.size} are looked at"
-                    found = await asyncio.to_thread(_unseen, data, order, error)
-                else:
-                    # One that died while it had nothing to do: no fault of this file.
-                    if worker is None or worker.gone:
-                        worker = await self._start(worker)
-                    found = await worker.ask(data, order)
-            except _Died as died:
-                self.deaths += 1
-                found = await asyncio.to_thread(_unseen, data, order, str(died))
-            except Exception as error:
+                worker, found = await self._asked(worker, data, order)
+            except Exception as error:  # of this file or of the moment: the lane goes on
                 if not future.done():
                     future.set_exception(error)
-                continue
-            if not future.done():
-                future.set_result(found)
-            del task, data, found, future
+            else:
+                if not future.done():
+                    future.set_result(found)
+                del found
+            del task, data, future
             if worker is not None and worker.gone:
                 with contextlib.suppress(OSError):
                     worker = await self._start(worker)
         if worker is not None:
             await worker.end()
+
+    async def _asked(
+        self, worker: "_Worker | None", data: bytes, order: Order
+    ) -> "tuple[_Worker, MediaHashes | Still]":
+        """The worker that was asked about a file, and what it says of it."""
+        if worker is None or worker.gone:  # it died while it had nothing to do: no fault of this file
+            worker = await self._start(worker)
+        if len(data) > self.bounds.size:
+            error = f"{len(data)} bytes; at most {self.bounds.size} are looked at"
+            return worker, await asyncio.to_thread(_unseen, data, order, error)
+        try:
+            return worker, await worker.ask(data, order)
+        except _Died as died:
+            self.deaths += 1
+            return worker, await asyncio.to_thread(_unseen, data, order, str(died))
 
     async def _start(self, last: "_Worker | None" = None) -> "_Worker":
         """A new worker, in the place of the last one."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal
 
-from underwing.casebook.care import Care, Exhibit
+from underwing.casebook.care import Care, Exhibit, Made
 from underwing.casebook.cases import SYSTEM, Casebook, CaseError
 from underwing.casebook.database import CasebookError
 from underwing.model import Decision, Media, MediaMatch
@@ -78,15 +78,17 @@ class Evidence:
         *,
         name: str = "",
         reason: str = "",
+        made: Made = "",
     ) -> Exhibit | None:
-        """Seal a file into a case; None while that still goes on. `name` is sealed with it, `reason` stands in the log."""
+        """Seal a file into a case; None while that still goes on. `name` is sealed with it, `reason` stands in the log, how
+        it was `made` in the case."""
         if self._waiting >= MOST_WAITING:
             return await asyncio.to_thread(
-                self._missing, case, event, checked, by, "too many files wait to be sealed"
+                self._missing, case, event, checked, by, "too many files wait to be sealed", made
             )
         self._waiting += 1
         future: Future[Exhibit] = self._threads.submit(
-            self._seal, data, case, event, checked, by, name, reason
+            self._seal, data, case, event, checked, by, name, reason, made
         )
         future.add_done_callback(lambda _: self._left())
         try:
@@ -114,25 +116,33 @@ class Evidence:
         return made.case
 
     def _seal(
-        self, data: bytes, case: int, event: str, checked: Checked, by: str, name: str, reason: str
+        self,
+        data: bytes,
+        case: int,
+        event: str,
+        checked: Checked,
+        by: str,
+        name: str,
+        reason: str,
+        made: Made,
     ) -> Exhibit:
         head = self._book.case(case)
         regions = head.regions if head is not None else ()
         try:
             exhibit = self._care.keep(
                 data, case, event, checked.hashes, checked.found.matches, by=by, regions=regions, name=name,
-                reason=reason,
+                reason=reason, made=made,
             )  # fmt: skip
         except Exception as error:  # whatever a store raises: the check must be answered
             note("evidence_fault", logging.ERROR, error)
-            return self._missing(case, event, checked, by, "the vault failed; see the service's log")
+            return self._missing(case, event, checked, by, "the vault failed; see the service's log", made)
         if not exhibit.address:
             self._tell(case, exhibit)
         return exhibit
 
-    def _missing(self, case: int, event: str, checked: Checked, by: str, problem: str) -> Exhibit:
+    def _missing(self, case: int, event: str, checked: Checked, by: str, problem: str, made: Made) -> Exhibit:
         exhibit = self._care.missing(
-            case, event, checked.hashes, checked.found.matches, by=by, problem=problem
+            case, event, checked.hashes, checked.found.matches, by=by, problem=problem, made=made
         )
         self._tell(case, exhibit)
         return exhibit

@@ -180,9 +180,9 @@ class Scanner:
         hidden: dict[int, tuple[int, int]] = {}
         if second is not None and second.view != view:
             hidden = {k: v for k, v in self.matches(second.view).items() if k not in found}
-        if not self._foreign.isdisjoint(found):
-            plain = plainly(view)
-            found = {k: v for k, v in found.items() if not self._is_foreign(k, view[v[0] : v[1]], plain)}
+        found = self._own(found, view)
+        if second is not None and hidden:
+            hidden = self._own(hidden, second.view)
         if not found and not hidden:
             return Scan(view, second.view if second is not None else view, (), clues)
         light = tokens(text)
@@ -202,8 +202,15 @@ class Scanner:
         found = self._find_telling(view)
         return found[0][1:] if found else None
 
+    def _own(self, found: dict[int, tuple[int, int]], view: str) -> dict[int, tuple[int, int]]:
+        """Of entries that matched a view those that have a say in it: not those of another language than it is plainly in,
+        nor those that matched nothing but words of the English pack."""
+        if self._foreign.isdisjoint(found):
+            return found
+        plain = plainly(view)
+        return {k: v for k, v in found.items() if not self._is_foreign(k, view[v[0] : v[1]], plain)}
+
     def _is_foreign(self, entry: int, matched: str, plain: str | None) -> bool:
-        """Whether an entry of one language matched a message plainly in another, or only words of the English pack."""
         if entry not in self._foreign:
             return False
         return is_foreign(self.entries[entry].lang, plain) or all(

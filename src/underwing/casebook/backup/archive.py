@@ -145,7 +145,10 @@ def _read(source: Any, path: Path) -> Iterator[tuple[str, Stream]]:
                 raise BackupError(f"{path} holds {info.name!r}, which no backup has")
             stream = Stream(body)
             if info.name == SUMS:
-                sums = msgspec.json.decode(stream.read(), type=Sums)
+                try:
+                    sums = msgspec.json.decode(stream.read(), type=Sums)
+                except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                    raise BackupError(f"{path} was changed: its list of sums cannot be read") from error
                 continue
             yield info.name, stream
             while stream.read(_PART):

@@ -8,7 +8,7 @@ May import: model.
 """
 
 from underwing.casebook.care.care import FIRST_STEP, Begun, Care, NotNow, Standing, vault_case
-from underwing.casebook.care.exhibits import Exhibit
+from underwing.casebook.care.exhibits import Exhibit, Made
 from underwing.casebook.care.ledger import Team
 from underwing.casebook.care.limits import Limits, LimitsError, load_limits
 from underwing.casebook.care.looks import Look, Ruling, Spent, rule
@@ -21,6 +21,7 @@ __all__ = [
     "Limits",
     "LimitsError",
     "Look",
+    "Made",
     "NotNow",
     "Ruling",
     "Spent",

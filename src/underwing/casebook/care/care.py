@@ -15,7 +15,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from underwing.casebook.care.exhibits import SEALING, Exhibit, Exhibits, Unsettled
+from underwing.casebook.care.exhibits import SEALING, Exhibit, Exhibits, Made, Unsettled
 from underwing.casebook.care.ledger import Ledger, Reveal, Team
 from underwing.casebook.care.likeness import Print
 from underwing.casebook.care.limits import WORST, Limits, load_limits
@@ -96,12 +96,12 @@ class Care:
 
     def keep(
         self, data: bytes, case: int, event: str, hashes: MediaHashes, matches: Sequence[MediaMatch] = (), *,
-        by: str, regions: tuple[str, ...] = (), name: str = "", reason: str = "",
+        by: str, regions: tuple[str, ...] = (), name: str = "", reason: str = "", made: Made = "",
     ) -> Exhibit:  # fmt: skip
         """Seal a file into a case and note it, before and after, so that what a process that dies leaves is named (`mend`).
         If the vault does not take it, it is noted as missing; the sender's copy is then the only one, to be sent again."""
         address, problem = "", "no vault is set up"
-        self.missing(case, event, hashes, matches, by=by, problem=SEALING)
+        self.missing(case, event, hashes, matches, by=by, problem=SEALING, made=made)
         if self.vault is not None:
             try:
                 address = self.vault.put(
@@ -111,15 +111,15 @@ class Care:
                 problem = ""
             except CasebookError as error:
                 problem = str(error)
-        return self.missing(case, event, hashes, matches, by=by, problem=problem, address=address)
+        return self.missing(case, event, hashes, matches, by=by, problem=problem, address=address, made=made)
 
     def missing(
         self, case: int, event: str, hashes: MediaHashes, matches: Sequence[MediaMatch] = (), *, by: str, problem: str,
-        address: str = "",
+        address: str = "", made: Made = "",
     ) -> Exhibit:  # fmt: skip
         """Note a file that was not kept, and why."""
         return self.exhibits.note(
-            case, event, hashes, matches, at=self._now(), by=by, problem=problem, address=address
+            case, event, hashes, matches, at=self._now(), by=by, problem=problem, address=address, made=made
         )
 
     def mend(self, until: int) -> list[Exhibit]:

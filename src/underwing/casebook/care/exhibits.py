@@ -1,7 +1,7 @@
 """Exhibits: which file of the vault belongs to which event of a case, and what is known of it without looking."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -17,6 +17,8 @@ MOST = 200
 """Exhibits of one case that are listed."""
 MOST_SEEN = 2_000
 """Of the files that somebody saw, so many of the last are compared with a new one; an exact copy is always found."""
+Made = Literal["", "stills"]
+"""How a file was made: "" as it came, or of single frames of a live stream that were looked at (`stills`)."""
 SEALING = "is being sealed"
 """The problem of a file until the vault has it. What a process that died leaves so, `Care.mend` settles."""
 _decode = msgspec.msgpack.Decoder(tuple[MediaMatch, ...]).decode
@@ -28,7 +30,7 @@ class Exhibit(Struct, frozen=True, kw_only=True):
 
     `address` is the vault's ("" while it is missing, then `problem` says why: `SEALING` while it is on its way), `event` the
     event that brought it ("" when it was supplied by itself), `seconds` the length of a video. `seen_by` is who looked at it
-    first.
+    first. `made` says whether it is as it came.
     """
 
     number: int
@@ -48,6 +50,7 @@ class Exhibit(Struct, frozen=True, kw_only=True):
     seen_by: str = ""
     seen_at: int | None = None
     print: Print = Print()
+    made: Made = ""
 
     @property
     def known(self) -> tuple[MediaMatch, ...]:
@@ -76,7 +79,7 @@ class Exhibits:
 
     def note(
         self, case: int, event: str, hashes: MediaHashes, matches: Sequence[MediaMatch], *, at: int, by: str,
-        address: str = "", problem: str = "",
+        address: str = "", problem: str = "", made: Made = "",
     ) -> Exhibit:  # fmt: skip
         """Note a file of a case: kept at `address`, or missing because of `problem`. The same file of the same event once;
         what was missing and is there now is made good, and what was kept stays kept."""
@@ -85,7 +88,7 @@ class Exhibits:
             "size": hashes.size, "type": hashes.type, "width": hashes.width, "height": hashes.height,
             "millis": None if hashes.duration is None else round(hashes.duration * 1000),
             "matches": msgspec.msgpack.encode(tuple(matches)), "print": msgspec.msgpack.encode(print_of(hashes)),
-            "at": at, "by": by, "seen_by": "", "seen_at": None,
+            "at": at, "by": by, "seen_by": "", "seen_at": None, "made": made,
         }  # fmt: skip
         here = (table.c.case_id == case) & (table.c.event == event) & (table.c.sha256 == hashes.sha256)
         with self._db.transaction():
@@ -191,6 +194,7 @@ class Exhibits:
             address=row.address, problem=row.problem, size=row.size, type=row.type, width=row.width, height=row.height,
             seconds=None if row.millis is None else row.millis / 1000, matches=_decode(row.matches), at=row.at, by=row.by,
             seen_by=row.seen_by, seen_at=row.seen_at, print=_print(row.print),
+            made=row.made,
         )  # fmt: skip
 
 

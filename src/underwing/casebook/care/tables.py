@@ -23,6 +23,7 @@ exhibits = Table(
     Column("by", Text, nullable=False),
     Column("seen_by", Text, nullable=False),
     Column("seen_at", Number),
+    Column("made", Text, nullable=False, server_default=""),
     UniqueConstraint("case_id", "event", "sha256"),
     Index("care_exhibits_event", "event"),
     Index("care_exhibits_sha256", "sha256"),

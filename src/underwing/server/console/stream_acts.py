@@ -5,10 +5,10 @@ from functools import partial
 
 from underwing.casebook.people import May
 from underwing.connectors import STREAM_ACTIONS
-from underwing.server.console.asked import chosen, text
+from underwing.server.console.asked import chosen, number, text
 from underwing.server.console.desk import Desk
 from underwing.server.console.site import Site, View
-from underwing.server.console.streams import HOME, found, path
+from underwing.server.console.streams import HOME, event_in, found, path
 from underwing.server.console.visit import Problem, Visit
 from underwing.server.http import Refusal, Response
 from underwing.server.streams import persons
@@ -30,6 +30,7 @@ def lay(site: Site, desk: Desk) -> None:
     for name, how, permission, names_one in acts:
         view = View(f"stream_{name}", partial(do, desk, name, how, names_one), permission)
         site.add(f"{HOME}/{{id}}/{name}", POST=view)
+    site.add(f"{HOME}/{{id}}/seal", POST=View("stream_seal", partial(seal, desk), May.act_on_stream))
 
 
 async def do(desk: Desk, name: str, how: How, names_one: bool, visit: Visit, id: str) -> Response:
@@ -51,6 +52,27 @@ async def do(desk: Desk, name: str, how: How, names_one: bool, visit: Visit, id:
         over = refusal.status == 409
         raise Problem(409 if over else 400, "streams.over" if over else "streams.cannot") from None
     return visit.redirect(path(id), f"streams.{name}")
+
+
+async def seal(desk: Desk, visit: Visit, id: str) -> Response:
+    """Seal the stream's last seconds into an open case of it that the member may read; on record before it is done."""
+    one = found(desk, id)
+    why = text(visit.form, "why", needed=True)
+    case = number(visit.form, "case", 1, 2**53)
+    if case is None:
+        raise Problem(400, "asked.missing", name="case")
+    if one.ended is not None:
+        raise Problem(409, "streams.over")
+    events = [*(act.event for act in one.acts.values()), *(happened.event for happened in one.events)]
+    event = await visit.work(event_in, desk, visit, events, case)
+    await visit.work(
+        partial(desk.audit, visit.member, "stream_seal", f"stream:{id}", why=why, case=str(case))
+    )
+    try:
+        await persons.seal(desk.behind.streams(), id, event)
+    except Refusal as refusal:
+        raise Problem(refusal.status, "streams.no_seal", why=refusal.message) from None
+    return visit.redirect(path(id), "streams.seal")
 
 
 async def closer(streams: Streams, id: str, action: str, by: str, why: str) -> None:

@@ -1,4 +1,5 @@
-"""The wall of live streams by risk, and the page of one stream; both without pictures: none is kept that could be shown."""
+"""The wall of live streams by risk, and the page of one stream; both without pictures: who must see has the last seconds
+sealed into its case, and looks there."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -47,6 +48,11 @@ class Held(Struct, frozen=True, kw_only=True):
     case: Case
     opens: bool
     clips: list[Exhibit]
+
+    @property
+    def takes(self) -> bool:
+        """Whether it is open, and this member's to put something into."""
+        return self.opens and self.case.state in ("open", "taken")
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -178,16 +184,28 @@ def _cases(desk: Desk, visit: Visit, events: set[str]) -> list[Held]:
     return held
 
 
-def _said(desk: Desk, visit: Visit, cases: Sequence[Held], asked: int) -> dict[str, Said]:
-    """What an open case of this stream keeps of its messages, by event.
+def event_in(desk: Desk, visit: Visit, events: Sequence[str], asked: int) -> str:
+    """The last of a stream's events that is in this open case of it.
 
     Raises:
         Problem: 404, it is no case of this stream; 403, it is not this member's to read.
     """
+    placed = cases_with(desk.database, set(events))
+    _open_to(_cases(desk, visit, set(events)), asked)
+    return next(event for event in reversed(events) if placed.get(event) == asked)
+
+
+def _open_to(cases: Sequence[Held], asked: int) -> None:
+    """That a case is an open one of this stream, and this member's to read. Raises as `event_in` does."""
     held = next((held for held in cases if held.case.id == asked), None)
     if held is None or held.case.state not in ("open", "taken"):
         raise Problem(404, "streams.no_case")
     if not held.opens:
         raise Problem(403, "problem.not_allowed")
+
+
+def _said(desk: Desk, visit: Visit, cases: Sequence[Held], asked: int) -> dict[str, Said]:
+    """What an open case of this stream keeps of its messages, by event. Raises as `event_in` does."""
+    _open_to(cases, asked)
     desk.saw(visit.member, asked)
     return {said.line.event: said for said in desk.book.said(asked)}

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
-from underwing.live.clip import SUFFIX, Times
+from underwing.live.clip import NOTE, SUFFIX, Times
 from underwing.live.crew import ClipError
 from underwing.server.caring import Caring
 from underwing.server.evidence import Evidence
@@ -53,12 +53,16 @@ async def _bring(
     evidence: Evidence, checked: Checked, data: bytes, case: int, event: str, stream: str, times: Times
 ) -> None:
     began, ended = _time(times.began), _time(times.ended)
+    how = frames = ""
+    if times.stills is not None:
+        how, frames = f"{times.stills} {NOTE}; ", f", {times.stills} frames"
     reason = (
         f"the last seconds of stream {stream}: seconds {times.first:.1f} to {times.last:.1f} of it, taken in from {began} "
-        f"to {ended}; MD5 {checked.hashes.md5}"
+        f"to {ended}; {how}MD5 {checked.hashes.md5}"
     )
     await evidence.bring(
-        data, case, event, checked, BY, name=f"{stream} {began} {times.first:.0f}-{times.last:.0f} s{SUFFIX}", reason=reason
+        data, case, event, checked, BY, name=f"{stream} {began} {times.first:.0f}-{times.last:.0f} s{frames}{SUFFIX}",
+        reason=reason, made="" if times.stills is None else "stills",
     )  # fmt: skip
 
 

@@ -1,4 +1,5 @@
-"""What people do about a stream: look closer, have its media server act, take that back. For the event loop.
+"""What people do about a stream: look closer, seal its last seconds, have its media server act, take that back. For the
+event loop.
 
 Who may, and the record of it, is the caller's.
 """
@@ -7,6 +8,7 @@ import time
 from uuid import uuid4
 
 from underwing.connectors import STREAM_ACTIONS
+from underwing.live.crew import ClipError
 from underwing.model import Versions
 from underwing.server.http import Refusal
 from underwing.server.streams.acting import UNDO
@@ -41,6 +43,19 @@ def look_closer(streams: Streams, id: str, seconds: float = CLOSER) -> None:
     if until > one.closer_until:
         streams.crew.closer(id, seconds)
         one.closer_until = until
+
+
+async def seal(streams: Streams, id: str, event: str) -> None:
+    """Seal a stream's last seconds, as they are now, into the case of one of its events.
+
+    Raises:
+        Refusal: 404, 409, as `alive`; 422, there is nothing that could be sealed.
+    """
+    one = alive(streams, id)
+    try:
+        await streams.seal(one, event)
+    except ClipError as error:
+        raise Refusal(422, "no_clip", str(error)) from None
 
 
 async def act(streams: Streams, id: str, action: str, by: str, why: str) -> Act:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from typing import Any
 
 from underwing.live.clip import Times
-from underwing.live.crew import Crew
+from underwing.live.crew import ClipError, Crew
 from underwing.live.guard import RAISED_FOR
 from underwing.live.orders import Pulse
 from underwing.live.plugins import Plan
@@ -354,10 +354,21 @@ class Streams:
             self._sealed[one.id] = now
             self._keep(self._clipped(one, event))
 
+    async def seal(self, one: Standing, event: str) -> None:
+        """Seal the last seconds of a stream into the case of an event.
+
+        Raises:
+            ClipError: nothing is kept, it cannot be had, or there is no case of that event.
+            Refusal: it cannot be looked at now.
+        """
+        if self._clip is None:
+            raise ClipError("no evidence is kept by this service")
+        self._sealed[one.id] = time.monotonic()
+        await self._clip(one.id, event, self.crew.clip(one.id))
+
     async def _clipped(self, one: Standing, event: str) -> None:
-        assert self._clip is not None
         try:
-            await self._clip(one.id, event, self.crew.clip(one.id))
+            await self.seal(one, event)
         except Exception as error:  # evidence is a help: what cannot be sealed costs no watch
             note("stream_clip_missing", logging.WARNING, error)
 
