@@ -22,7 +22,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from media_mutants import mutants
-from underwing.media.pool import Bounds, Pool
+from underwing.media.pool import Pool
+from underwing.media.workers import Bounds
 
 MIB = 2**20
 

@@ -25,7 +25,8 @@ from underwing.banks.entries import Bank, Entry
 from underwing.banks.store import Store
 from underwing.media.hashing import look_to_bank
 from underwing.media.orders import joined as joined_looks
-from underwing.media.pool import Bounds, Pool
+from underwing.media.pool import Pool
+from underwing.media.workers import Bounds
 from underwing.model import MediaHashes
 
 RATE = 24

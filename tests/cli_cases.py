@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw
 from typer.testing import CliRunner, Result
 
 from underwing.cli.app import app
-from underwing.media.pool import Bounds, Pool
+from underwing.media.pool import Pool
+from underwing.media.workers import Bounds
 
 COMMAND = [sys.executable, "-c", "from underwing.cli import main; main()"]
 PLAIN = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}

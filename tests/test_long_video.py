@@ -28,8 +28,9 @@ from underwing.engine import Engine
 from underwing.media.hashing import look, look_to_bank
 from underwing.media.orders import Order
 from underwing.media.orders import joined as joined_looks
-from underwing.media.pool import Bounds, Pool
+from underwing.media.pool import Pool
 from underwing.media.windows import length_of, shortened, uncovered, united
+from underwing.media.workers import Bounds
 from underwing.model import MediaHashes
 
 NOW = 1_700_000_000

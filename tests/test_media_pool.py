@@ -15,7 +15,8 @@ from PIL import Image
 from media_mutants import mutants, seeds
 from media_photos import photo
 from underwing.media.hashing import exact_hashes, look, look_to_bank
-from underwing.media.pool import Bounds, Pool
+from underwing.media.pool import Pool
+from underwing.media.workers import Bounds
 from underwing.model.media import MediaHashes
 
 MUTANTS = 400

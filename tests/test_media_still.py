@@ -12,8 +12,9 @@ from media_clips import clip, cuts, joined
 from media_clips import still as unmoved
 from media_files import bomb, encoded, file, turned_by_exif
 from media_mutants import mutants
-from underwing.media.pool import Bounds, Pool
+from underwing.media.pool import Pool
 from underwing.media.still import BLURS, SIDE, Still, Wish, still
+from underwing.media.workers import Bounds
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 ZIP = b"PK\x03\x04" + bytes(40)

@@ -10,8 +10,9 @@ from typing import BinaryIO, Self, TypeVar
 
 from underwing.media.decode import DRAFT, FULL
 from underwing.media.orders import Job, Order, joined
-from underwing.media.pool import Bounds, Pool
+from underwing.media.pool import Pool
 from underwing.media.sniff import sniff
+from underwing.media.workers import Bounds
 from underwing.model import MediaHashes
 
 LARGEST = 256 << 20

@@ -18,7 +18,7 @@ from underwing.risk import (
     fold_claim,
     fold_told,
 )
-from underwing.text import ClaimFinder, simhash
+from underwing.text import NOTHING, ClaimFinder, simhash
 
 
 def across(
@@ -30,6 +30,8 @@ def across(
     """
     cues: list[Cue] = []
     joined: list[Contribution] = []
+    if said.claims is NOTHING and not said.signals and not said.opening:
+        return actor, cues, joined
     claims, whom = said.claims, short_hash(said.other)
     mark = Cue("", "deceive", 0.0, said.at, event.id, None, "ncmec")
     if claims.age is not None:

@@ -15,8 +15,6 @@ from underwing.media.still import Still, Wish
 from underwing.media.workers import Bounds, Workers
 from underwing.model.media import MediaHashes
 
-__all__ = ["Bounds", "Pool"]
-
 
 class Pool:
     """Workers that look at files. Close it, or use it as a context, so that they end."""
